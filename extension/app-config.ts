@@ -1,0 +1,67 @@
+import { BUTTON_ID, PANEL_ID, TOOLBAR_BUTTONS } from './src/id.ts';
+
+/** Where the server serves what `buildPlugins` writes. */
+export const EXTENSION_URL = '/plugins/tumour-ext.js';
+export const MODE_URL = '/plugins/tumour-mode.js';
+
+/**
+ * The primary toolbars of OHIF 3.13.2's stock modes. A section cannot be appended to, only replaced,
+ * so their buttons are restated here with ours at the end.
+ */
+const BASIC_TOOLBAR = ['MeasurementTools', 'Zoom', 'Pan', 'TrackballRotate', 'WindowLevel', 'Capture', 'Layout', 'Crosshairs', 'MoreTools'];
+const SEGMENTATION_TOOLBAR = ['WindowLevel', 'Pan', 'Zoom', 'TrackballRotate', 'Capture', 'Layout', 'Crosshairs', 'MoreTools'];
+
+/** What a stock mode gets, as immutability-helper commands: the button's definition, its place, and the panel. */
+const withTumourTool = (primary: readonly string[]) => ({
+  toolbarButtons: { $push: [{ $reference: TOOLBAR_BUTTONS }] },
+  toolbarSections: { $push: [{ primary: [...primary, BUTTON_ID] }] },
+  rightPanels: { $unshift: [PANEL_ID] },
+});
+
+const CONFIG = {
+  name: 'cerebloom',
+  routerBasename: null,
+  extensions: [EXTENSION_URL],
+  modes: [MODE_URL],
+  customizationService: {
+    global: { 'ohif.tours': { $set: [] } },
+    mode: {
+      viewer: withTumourTool(BASIC_TOOLBAR),
+      segmentation: withTumourTool(SEGMENTATION_TOOLBAR),
+    },
+  },
+  showStudyList: true,
+  maxNumberOfWebWorkers: 3,
+  showWarningMessageForCrossOrigin: false,
+  showCPUFallbackMessage: true,
+  showLoadingIndicator: true,
+  strictZSpacingForVolumeViewport: true,
+  groupEnabledModesFirst: true,
+  investigationalUseDialog: { option: 'never' },
+  showErrorDetails: 'production',
+  defaultDataSourceName: 'orthanc',
+  dataSources: [
+    {
+      namespace: '@ohif/extension-default.dataSourcesModule.dicomweb',
+      sourceName: 'orthanc',
+      configuration: {
+        friendlyName: 'Orthanc',
+        name: 'orthanc',
+        wadoUriRoot: '/dicom-web',
+        qidoRoot: '/dicom-web',
+        wadoRoot: '/dicom-web',
+        qidoSupportsIncludeField: false,
+        imageRendering: 'wadors',
+        thumbnailRendering: 'wadors',
+        enableStudyLazyLoad: true,
+        supportsFuzzyMatching: false,
+        supportsWildcard: true,
+        dicomUploadEnabled: true,
+        omitQuotationForMultipartRequest: true,
+      },
+    },
+  ],
+};
+
+/** The text of OHIF's `app-config.js`: one data source behind the same origin, our plugins, nothing of another host. */
+export const appConfig = (): string => `window.config = ${JSON.stringify(CONFIG, null, 2)};\n`;

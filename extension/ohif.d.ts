@@ -1,0 +1,114 @@
+/** The part of OHIF 3.13.2 that the extension and the mode use; its packages ship no type declarations. */
+
+export interface Subscription {
+  unsubscribe(): void;
+}
+
+export interface DisplaySet {
+  readonly displaySetInstanceUID: string;
+  readonly SeriesInstanceUID: string;
+  readonly StudyInstanceUID: string;
+  readonly Modality: string;
+  readonly FrameOfReferenceUID?: string;
+  readonly SeriesDescription?: string;
+  readonly instances?: readonly { readonly FrameOfReferenceUID?: string }[];
+}
+
+export interface Viewport {
+  readonly viewportId: string;
+  readonly displaySetInstanceUIDs: readonly string[];
+}
+
+export interface ToastOptions {
+  readonly id: string;
+  readonly title: string;
+  readonly message: string;
+  readonly type: 'info' | 'success' | 'warning' | 'error' | 'loading';
+  /** Milliseconds. */
+  readonly duration?: number;
+  readonly autoClose?: boolean;
+  readonly action?: { readonly label: string; readonly onClick: () => void };
+}
+
+export interface SegmentationRepresentation {
+  readonly segments: Readonly<Record<number, { readonly visible: boolean }>>;
+}
+
+export interface OhifServices {
+  readonly displaySetService: {
+    readonly EVENTS: { readonly DISPLAY_SETS_ADDED: string };
+    getDisplaySetByUID(uid: string): DisplaySet | undefined;
+    getDisplaySetsForSeries(seriesInstanceUid: string): readonly DisplaySet[];
+    getActiveDisplaySets(): readonly DisplaySet[];
+    subscribe(event: string, callback: () => void): Subscription;
+  };
+  readonly viewportGridService: {
+    readonly EVENTS: { readonly ACTIVE_VIEWPORT_ID_CHANGED: string };
+    subscribe(event: string, callback: () => void): Subscription;
+    getState(): { readonly viewports: ReadonlyMap<string, Viewport>; readonly activeViewportId: string };
+    setDisplaySetsForViewport(options: { viewportId: string; displaySetInstanceUIDs: readonly string[] }): void;
+  };
+  readonly cornerstoneViewportService: {
+    /** `getImageData` answers nothing before the viewport has pixels. */
+    getCornerstoneViewport(viewportId: string): { getImageData?(): unknown } | null | undefined;
+  };
+  readonly segmentationService: {
+    getSegmentation(segmentationId: string): unknown;
+    getSegmentationRepresentations(viewportId: string, filter: { segmentationId: string }): readonly SegmentationRepresentation[];
+    setSegmentColor(viewportId: string, segmentationId: string, segment: number, rgba: readonly number[]): void;
+    setSegmentVisibility(viewportId: string, segmentationId: string, segment: number, visible: boolean): void;
+    jumpToSegmentCenter(segmentationId: string, segment: number, viewportId: string): void;
+  };
+  readonly hangingProtocolService: {
+    addCustomAttribute(id: string, name: string, callback: (metadata: { readonly SeriesInstanceUID?: string; readonly SeriesDescription?: string }) => unknown): void;
+  };
+  readonly panelService: {
+    activatePanel(panelId: string, force: boolean): void;
+  };
+  readonly uiNotificationService: {
+    show(options: ToastOptions): unknown;
+    hide(id: string): void;
+  };
+}
+
+export interface DataSource {
+  getConfig(): { readonly name?: string };
+  deleteStudyMetadataPromise(key: string): void;
+  readonly retrieve: {
+    readonly series: {
+      metadata(options: {
+        StudyInstanceUID: string;
+        filters?: { seriesInstanceUID: readonly string[] };
+        madeInClient?: boolean;
+      }): Promise<unknown>;
+    };
+  };
+}
+
+export interface OhifHost {
+  readonly servicesManager: { readonly services: OhifServices };
+  readonly commandsManager: { runCommand(name: string, options?: object, context?: string): unknown };
+  readonly extensionManager: { getActiveDataSource(): readonly DataSource[] };
+}
+
+/** A mode as OHIF's own modes define it; what is not changed is passed through. */
+export interface ModeInstance {
+  readonly id: string;
+  readonly routes: readonly {
+    readonly path: string;
+    readonly layoutInstance: { readonly props: Record<string, unknown> };
+    readonly [key: string]: unknown;
+  }[];
+  readonly toolbarButtons: readonly unknown[];
+  readonly toolbarSections: readonly unknown[];
+  readonly sopClassHandlers: readonly string[];
+  readonly [key: string]: unknown;
+}
+
+export interface ModeModule {
+  readonly modeInstance: ModeInstance;
+}
+
+export interface ModeFactoryOptions {
+  readonly loadModules: (ids: readonly string[]) => Promise<readonly ModeModule[]>;
+}

@@ -1,0 +1,119 @@
+import { useState } from 'react';
+import type { Run, RunResult } from '../../inference-server/src/contract/runs.ts';
+import { SEGMENTS } from '../../inference-server/src/domain/label-map.ts';
+import { Problem } from './Problem.tsx';
+import type { PanelProps } from './SegmentTumourPanel.tsx';
+import {
+  confidenceWord, explain, fill, formatDice, formatInstant, formatMl, formatMm, formatSequences, LOW_CONFIDENCE, MESSAGES,
+} from './messages.ts';
+
+/** Reading order of the panel: what enhances first. */
+const ROWS = [SEGMENTS[2], SEGMENTS[0], SEGMENTS[1]];
+
+export function Result(props: PanelProps & { readonly run: Run; readonly result: RunResult }) {
+  const { state, language, run, result, onJump, onToggle, onShow } = props;
+  const messages = MESSAGES[language];
+  const { volumesMl, enhancingDiametersMm, confidence, missing } = result;
+  const shown = state.overlay === 'shown';
+  return (
+    <div className="cb-stack">
+      {missing.length > 0 && <p className="cb-warning">{fill(messages.missing, { sequences: formatSequences(language, missing) })}</p>}
+      {volumesMl.total === 0 && <p className="cb-strong">{messages.noTumour}</p>}
+      <table className="cb-volumes" aria-label={messages.volumes}>
+        <tbody>
+          <tr>
+            <th scope="row">{messages.total}</th>
+            <td data-cy="volume-total" data-ml={volumesMl.total}>{formatMl(language, volumesMl.total)} mL</td>
+            <td />
+          </tr>
+          {ROWS.map(({ number, name, rgb }) => {
+            const region = messages.regions[name];
+            const hidden = state.hiddenSegments.includes(number);
+            return (
+              <tr key={name}>
+                <th scope="row"><span className="cb-swatch" style={{ background: `rgb(${rgb.join(' ')})` }} aria-hidden="true" />{region}</th>
+                <td data-cy={`volume-${name}`} data-ml={volumesMl[name]}>{formatMl(language, volumesMl[name])} mL</td>
+                <td>
+                  <button type="button" className="cb-icon" onClick={() => onToggle(number)} disabled={!shown} aria-pressed={!hidden}
+                    aria-label={fill(hidden ? messages.show : messages.hide, { region })} title={fill(hidden ? messages.show : messages.hide, { region })}>
+                    <Eye closed={hidden} />
+                  </button>
+                  <button type="button" className="cb-icon" onClick={() => onJump(number)} disabled={!shown || volumesMl[name] === 0}
+                    aria-label={fill(messages.jump, { region })} title={fill(messages.jump, { region })}>
+                    <Target />
+                  </button>
+                </td>
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+      {enhancingDiametersMm && (
+        <p>{fill(messages.diameters, { longest: formatMm(language, enhancingDiametersMm.longest), perpendicular: formatMm(language, enhancingDiametersMm.perpendicular) })}</p>
+      )}
+      <div>
+        <p className="cb-row">{messages.confidence} <strong data-cy="confidence" data-value={confidence}>{confidenceWord(language, confidence)}</strong></p>
+        <p className="cb-note">
+          {fill(messages.confidenceMeaning, { dice: formatDice(language, confidence) })} {confidence < LOW_CONFIDENCE && messages.confidenceLow}
+        </p>
+      </div>
+      {state.overlay === 'loading' && <p role="status">{messages.overlayLoading}</p>}
+      {state.overlayFailure && (
+        <>
+          <Problem language={language} code={state.overlayFailure.code} detail={state.overlayFailure.detail} explanation={explain(language, state.overlayFailure.code, null)} />
+          <button type="button" className="cb-button" onClick={onShow}>{messages.showAgain}</button>
+        </>
+      )}
+      <Review {...props} />
+      <p className="cb-note">
+        {fill(messages.madeBy, { model: run.model.id, version: run.model.version })}<br />
+        {run.trigger === 'routing'
+          ? fill(messages.routed, { when: formatInstant(language, run.queuedAt) })
+          : fill(messages.askedBy, { who: run.requestedBy, when: formatInstant(language, run.queuedAt) })}
+      </p>
+    </div>
+  );
+}
+
+/** What a reader decided about the result, or the two decisions. */
+function Review({ state, language, run, onReview }: PanelProps & { readonly run: Run }) {
+  const messages = MESSAGES[language];
+  const [rejecting, setRejecting] = useState(false);
+  const [comment, setComment] = useState('');
+  if (run.review) {
+    const { decision, by, at, comment: reason } = run.review;
+    return (
+      <p className="cb-row" data-cy="cerebloom-review" data-decision={decision}>
+        {fill(messages[decision], { who: by, when: formatInstant(language, at) })}{reason && <span className="cb-note"> {reason}</span>}
+      </p>
+    );
+  }
+  if (rejecting) {
+    return (
+      <form className="cb-stack" onSubmit={event => { event.preventDefault(); onReview('rejected', comment.trim()); }}>
+        <label>{messages.rejectReason}<textarea value={comment} maxLength={2000} rows={2} autoFocus onChange={event => setComment(event.target.value)} /></label>
+        <div className="cb-row">
+          <button type="submit" className="cb-button cb-primary" disabled={state.reviewing}>{messages.confirmReject}</button>
+          <button type="button" className="cb-button" onClick={() => setRejecting(false)}>{messages.close}</button>
+        </div>
+      </form>
+    );
+  }
+  return (
+    <div className="cb-row">
+      <button type="button" className="cb-button" disabled={state.reviewing} onClick={() => onReview('accepted', '')} data-cy="cerebloom-accept">{messages.accept}</button>
+      <button type="button" className="cb-button" disabled={state.reviewing} onClick={() => setRejecting(true)} data-cy="cerebloom-reject">{messages.reject}</button>
+    </div>
+  );
+}
+
+const Eye = ({ closed }: { closed: boolean }) => (
+  <svg viewBox="0 0 16 16" aria-hidden="true">
+    <path d="M1 8c2-3.3 4.3-5 7-5s5 1.7 7 5c-2 3.3-4.3 5-7 5s-5-1.7-7-5Z" />
+    {closed ? <path d="M2 14 14 2" /> : <circle cx="8" cy="8" r="2.2" />}
+  </svg>
+);
+
+const Target = () => (
+  <svg viewBox="0 0 16 16" aria-hidden="true"><circle cx="8" cy="8" r="4.5" /><path d="M8 1v5M8 10v5M1 8h5M10 8h5" /></svg>
+);

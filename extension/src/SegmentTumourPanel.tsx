@@ -1,0 +1,61 @@
+import type { Sequence } from '../../inference-server/src/domain/study.ts';
+import { ModelChoice } from './ModelChoice.tsx';
+import { Problem } from './Problem.tsx';
+import { Progress } from './Progress.tsx';
+import { Result } from './Result.tsx';
+import { SeriesChoice } from './SeriesChoice.tsx';
+import { explain, MESSAGES } from './messages.ts';
+import type { Language } from './messages.ts';
+import { runState } from './run-state.ts';
+import type { PanelState } from './run-state.ts';
+
+export interface PanelProps {
+  readonly state: PanelState;
+  readonly language: Language;
+  onSegment(): void;
+  onCancel(): void;
+  onShow(): void;
+  onChooseModel(modelId: string): void;
+  onChooseSeries(sequence: Sequence, seriesInstanceUid: string): void;
+  onJump(segment: number): void;
+  onToggle(segment: number): void;
+  onReview(decision: 'accepted' | 'rejected', comment: string): void;
+}
+
+export function SegmentTumourPanel(props: PanelProps) {
+  const { state, language } = props;
+  const { run, refusal, requesting } = state;
+  const messages = MESSAGES[language];
+  const underWay = requesting || run?.state === 'queued' || run?.state === 'running';
+  const ended = underWay ? null : run;
+  // With the same series and model the same result would come.
+  const chosen = Object.keys(state.choice).length > 0 || state.modelId !== null;
+  const mayDiffer = !ended?.result || chosen || state.overlayFailure !== null;
+  return (
+    <section className="cb-panel" data-cy="cerebloom-panel" data-run-state={runState(state)} lang={language} aria-label={messages.title}>
+      <h2 className="cb-title">{messages.title}</h2>
+      {refusal && (
+        <Problem language={language} code={refusal.code} detail={refusal.detail} explanation={explain(language, refusal.code, refusal.status)} signIn={refusal.status === 401} />
+      )}
+      {underWay
+        ? <Progress {...props} />
+        : <>
+          {ended?.result && <Result {...props} run={ended} result={ended.result} />}
+          {ended?.state === 'failed' && ended.error && (
+            <Problem language={language} code={ended.error.code} detail={ended.error.message} explanation={explain(language, ended.error.code, null)} />
+          )}
+          {ended?.state === 'cancelled' && <p className="cb-note" role="status">{messages.cancelled}</p>}
+          {ended?.state === 'superseded' && <p className="cb-note" role="status">{messages.superseded}</p>}
+          {ended?.state === 'skipped' && <p className="cb-note">{messages.skipped}{ended.error && `: ${ended.error.message}`}</p>}
+          <SeriesChoice {...props} folded={Boolean(ended?.result)} />
+          <ModelChoice {...props} />
+          {mayDiffer && (
+            <button type="button" className="cb-button cb-primary cb-wide" onClick={props.onSegment} disabled={!state.studyInstanceUid} data-cy="cerebloom-segment">
+              {ended?.result ? messages.segmentAgain : messages.segment}
+            </button>
+          )}
+        </>}
+      <p className="cb-fine">{messages.notMedicalDevice}</p>
+    </section>
+  );
+}

@@ -1,0 +1,20 @@
+import type { OhifHost } from '../ohif.d.ts';
+import { getCommandsModule } from './getCommandsModule.ts';
+import { getCustomizationModule } from './getCustomizationModule.ts';
+import { getHangingProtocolModule } from './getHangingProtocolModule.ts';
+import { getPanelModule } from './getPanelModule.tsx';
+import { EXTENSION_ID } from './id.ts';
+import { TumourSession } from './tumour-session.ts';
+
+let session: TumourSession;
+
+export default {
+  id: EXTENSION_ID,
+  preRegistration: (host: OhifHost) => { session = new TumourSession(host); },
+  onModeEnter: () => session.enter(),
+  onModeExit: () => session.leave(),
+  getCommandsModule: () => getCommandsModule(session),
+  getPanelModule: () => getPanelModule(session),
+  getCustomizationModule,
+  getHangingProtocolModule,
+};

@@ -1,0 +1,88 @@
+import type { Model, ModelList } from '../../inference-server/src/contract/models.ts';
+import type { CreateReview, CreateRun, Problem, Run, RunEvent, RunPage } from '../../inference-server/src/contract/runs.ts';
+import type { StudySeries } from '../../inference-server/src/contract/studies.ts';
+
+const ROOT = '/api/v1';
+/** Time before a lost event stream is asked for again, ms. */
+const RECONNECT_MS = 3000;
+
+/** What the server, or the way to it, answered instead of a result. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  readonly status: number;
+  readonly code: string;
+  /** @param status HTTP status, 0 where there was no answer. */
+  constructor(status: number, code: string, detail: string, cause?: unknown) {
+    super(detail, { cause });
+    this.status = status;
+    this.code = code;
+  }
+}
+
+export type NewRun = Pick<CreateRun, 'studyInstanceUid' | 'series' | 'model'> & { readonly force?: boolean };
+
+/** @throws ApiError, as every function of this file. */
+export const createRun = (run: NewRun): Promise<Run> => ask('/runs', { ...run, trigger: 'viewer' });
+
+export const getRun = (id: string): Promise<Run> => ask(`/runs/${encodeURIComponent(id)}`);
+
+export const cancelRun = (id: string): Promise<unknown> => ask(`/runs/${encodeURIComponent(id)}/cancel`, {});
+
+export const reviewRun = (id: string, review: CreateReview): Promise<unknown> => ask(`/runs/${encodeURIComponent(id)}/review`, review);
+
+export const getStudySeries = (studyInstanceUid: string): Promise<StudySeries> => ask(`/studies/${studyInstanceUid}/series`);
+
+/** The models that can run. */
+export async function listModels(): Promise<readonly Model[]> {
+  return (await ask<ModelList>('/models')).models.filter(({ available }) => available);
+}
+
+/** The study's runs, newest first. */
+export async function listRuns(studyInstanceUid: string): Promise<readonly Run[]> {
+  return (await ask<RunPage>(`/runs?study=${studyInstanceUid}&limit=50`)).runs;
+}
+
+export interface RunListener {
+  onEvent(event: RunEvent): void;
+  /** Called when the stream breaks and when it is back. */
+  onConnection(connected: boolean): void;
+}
+
+/**
+ * Follows a run by server-sent events until stopped. The browser reconnects by itself where the network fails;
+ * where the server refuses the stream (restarting, say), it is opened again after `RECONNECT_MS`.
+ * @returns stops following.
+ */
+export function followRun(id: string, { onEvent, onConnection }: RunListener): () => void {
+  let source: EventSource | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const open = () => {
+    source = new EventSource(`${ROOT}/runs/${encodeURIComponent(id)}/events`);
+    source.onopen = () => onConnection(true);
+    source.onmessage = message => onEvent(JSON.parse(message.data) as RunEvent);
+    source.onerror = () => {
+      onConnection(false);
+      if (source!.readyState === EventSource.CLOSED) timer = setTimeout(open, RECONNECT_MS);
+    };
+  };
+  open();
+  return () => {
+    clearTimeout(timer);
+    source?.close();
+  };
+}
+
+async function ask<T>(path: string, body?: object): Promise<T> {
+  let response: Response;
+  try {
+    response = await fetch(ROOT + path, {
+      headers: { accept: 'application/json', ...(body && { 'content-type': 'application/json' }) },
+      ...(body && { method: 'POST', body: JSON.stringify(body) }),
+    });
+  } catch (cause) {
+    throw new ApiError(0, 'SERVER_UNREACHABLE', 'The server does not answer', cause);
+  }
+  if (response.ok) return await response.json() as T;
+  const problem = await response.json().catch(() => ({})) as Partial<Problem>;
+  throw new ApiError(response.status, problem.code ?? `HTTP_${response.status}`, problem.detail ?? response.statusText);
+}

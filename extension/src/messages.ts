@@ -1,0 +1,275 @@
+import type { Stage } from '../../inference-server/src/domain/run.ts';
+import { SEQUENCE_NAMES } from '../../inference-server/src/domain/study.ts';
+import type { Sequence } from '../../inference-server/src/domain/study.ts';
+
+export type Language = 'en' | 'fr';
+
+/** What went wrong and what the reader can do about it. */
+export interface Explanation {
+  readonly what: string;
+  readonly next: string;
+}
+
+/** The checklist of a run: several stages of the server are one step for a reader. */
+export const STEPS = ['read', 'align', 'segment', 'store'] as const;
+export type Step = (typeof STEPS)[number];
+export const STEP_OF_STAGE: Record<Stage, Step> = {
+  fetch: 'read', identify: 'read', decode: 'read', register: 'align', 'extract-brain': 'align', infer: 'segment', write: 'store', store: 'store',
+};
+
+const en = {
+  title: 'Tumour segmentation',
+  notMedicalDevice: 'For research. Not a medical device.',
+  segment: 'Segment tumour',
+  segmentAgain: 'Segment again',
+  requesting: 'Asking for the run…',
+  cancel: 'Cancel',
+  close: 'Close',
+  series: 'Series',
+  chooseSeries: 'Series used as {sequence}',
+  noSeries: 'none found',
+  identifying: 'Looking at the series…',
+  chosenByYou: 'chosen by you',
+  otherSeries: { one: '1 other series not used', many: '{count} other series not used' },
+  missing: '{sequences} missing: the result is less certain.',
+  images: '{count} images',
+  queue: { one: 'Next in the queue', many: 'Number {position} in the queue' },
+  timeLeft: 'about {time} left',
+  seconds: '{count} s',
+  minutes: '{count} min',
+  connectionLost: 'Connection lost; the run goes on. Reconnecting…',
+  progress: 'Progress of the segmentation',
+  steps: { read: 'Read the images', align: 'Align the series', segment: 'Segment the tumour', store: 'Store the result' },
+  running: { read: 'Reading the images', align: 'Aligning the series', segment: 'Segmenting the tumour', store: 'Storing the result' },
+  volumes: 'Volumes',
+  total: 'Whole tumour',
+  regions: { enhancing: 'Enhancing', necrotic: 'Necrotic core', edema: 'Oedema' },
+  noTumour: 'No tumour was found in this study.',
+  diameters: 'Enhancing part {longest} × {perpendicular} mm',
+  jump: 'Go to {region}',
+  hide: 'Hide {region}',
+  show: 'Show {region}',
+  overlayLoading: 'Loading the overlay…',
+  showAgain: 'Show again',
+  model: 'Model',
+  modelCard: 'About {model} {version}',
+  licence: 'Licence {licence}',
+  confidence: 'Confidence',
+  confidenceWords: { high: 'high', moderate: 'moderate', low: 'low' },
+  confidenceMeaning: 'Expected overlap (Dice) with a careful drawing by hand: {dice}.',
+  confidenceLow: 'Check the outline slice by slice before relying on it.',
+  madeBy: 'Model {model} {version}',
+  askedBy: 'Asked for by {who}, {when}',
+  routed: 'Started when the study arrived, {when}',
+  accept: 'Accept',
+  reject: 'Reject',
+  rejectReason: 'Why is it rejected? (optional)',
+  confirmReject: 'Reject the result',
+  accepted: 'Accepted by {who}, {when}',
+  edited: 'Corrected by {who}, {when}',
+  rejected: 'Rejected by {who}, {when}',
+  done: 'Segmentation ready',
+  doneMessage: 'Whole tumour {volume} mL',
+  cancelled: 'The segmentation was cancelled.',
+  skipped: 'The study was not segmented automatically',
+  superseded: 'The study has changed since this run.',
+  failed: 'Segmentation failed',
+  copyCode: 'Copy code',
+  copied: 'Copied',
+  signIn: 'Sign in',
+  seeResult: 'See result',
+  why: 'Why',
+};
+export type Messages = typeof en;
+
+const fr: Messages = {
+  title: 'Segmentation de tumeur',
+  notMedicalDevice: 'Pour la recherche. Pas un dispositif médical.',
+  segment: 'Segmenter la tumeur',
+  segmentAgain: 'Segmenter à nouveau',
+  requesting: 'Demande en cours…',
+  cancel: 'Annuler',
+  close: 'Fermer',
+  series: 'Séries',
+  chooseSeries: 'Série utilisée comme {sequence}',
+  noSeries: 'aucune trouvée',
+  identifying: 'Lecture des séries…',
+  chosenByYou: 'choisie par vous',
+  otherSeries: { one: '1 autre série non utilisée', many: '{count} autres séries non utilisées' },
+  missing: '{sequences} absente : le résultat est moins sûr.',
+  images: '{count} images',
+  queue: { one: 'Prochaine dans la file', many: 'Numéro {position} dans la file' },
+  timeLeft: 'encore {time} environ',
+  seconds: '{count} s',
+  minutes: '{count} min',
+  connectionLost: 'Connexion perdue ; le calcul continue. Reconnexion…',
+  progress: 'Avancement de la segmentation',
+  steps: { read: 'Lire les images', align: 'Aligner les séries', segment: 'Segmenter la tumeur', store: 'Enregistrer le résultat' },
+  running: { read: 'Lecture des images', align: 'Alignement des séries', segment: 'Segmentation de la tumeur', store: 'Enregistrement du résultat' },
+  volumes: 'Volumes',
+  total: 'Tumeur totale',
+  regions: { enhancing: 'Prise de contraste', necrotic: 'Nécrose', edema: 'Œdème' },
+  noTumour: 'Aucune tumeur n’a été trouvée dans cet examen.',
+  diameters: 'Prise de contraste {longest} × {perpendicular} mm',
+  jump: 'Aller à : {region}',
+  hide: 'Masquer : {region}',
+  show: 'Afficher : {region}',
+  overlayLoading: 'Chargement de la superposition…',
+  showAgain: 'Afficher à nouveau',
+  model: 'Modèle',
+  modelCard: 'À propos de {model} {version}',
+  licence: 'Licence {licence}',
+  confidence: 'Confiance',
+  confidenceWords: { high: 'élevée', moderate: 'moyenne', low: 'faible' },
+  confidenceMeaning: 'Recouvrement attendu (Dice) avec un contour manuel soigneux : {dice}.',
+  confidenceLow: 'Vérifiez le contour coupe par coupe avant de vous y fier.',
+  madeBy: 'Modèle {model} {version}',
+  askedBy: 'Demandée par {who}, {when}',
+  routed: 'Lancée à l’arrivée de l’examen, {when}',
+  accept: 'Accepter',
+  reject: 'Rejeter',
+  rejectReason: 'Pourquoi est-il rejeté ? (facultatif)',
+  confirmReject: 'Rejeter le résultat',
+  accepted: 'Accepté par {who}, {when}',
+  edited: 'Corrigé par {who}, {when}',
+  rejected: 'Rejeté par {who}, {when}',
+  done: 'Segmentation prête',
+  doneMessage: 'Tumeur totale {volume} mL',
+  cancelled: 'La segmentation a été annulée.',
+  skipped: 'L’examen n’a pas été segmenté automatiquement',
+  superseded: 'L’examen a changé depuis ce calcul.',
+  failed: 'Échec de la segmentation',
+  copyCode: 'Copier le code',
+  copied: 'Copié',
+  signIn: 'Se connecter',
+  seeResult: 'Voir',
+  why: 'Pourquoi',
+};
+
+export const MESSAGES: Record<Language, Messages> = { en, fr };
+
+const CANNOT = { en: 'This study can’t be segmented because ', fr: 'Cet examen ne peut pas être segmenté : ' };
+const ANOTHER_SERIES = {
+  en: 'Choose another series below, or send the series again from the scanner or PACS.',
+  fr: 'Choisissez une autre série ci-dessous, ou renvoyez la série depuis l’appareil ou le PACS.',
+};
+const TRY_AGAIN = {
+  en: 'Try again; if it happens again, give the code to your administrator.',
+  fr: 'Réessayez ; si cela se reproduit, donnez le code à votre administrateur.',
+};
+const TELL_ADMINISTRATOR = { en: 'Give the code to your administrator.', fr: 'Donnez le code à votre administrateur.' };
+
+const cannot = (enReason: string, frReason: string, next = ANOTHER_SERIES): Record<Language, Explanation> => ({
+  en: { what: `${CANNOT.en}${enReason}.`, next: next.en },
+  fr: { what: `${CANNOT.fr}${frReason}.`, next: next.fr },
+});
+const failure = (enWhat: string, frWhat: string, next = TRY_AGAIN): Record<Language, Explanation> => ({
+  en: { what: enWhat, next: next.en },
+  fr: { what: frWhat, next: next.fr },
+});
+
+const MODEL_UNUSABLE = failure('The model can’t be used on the server.', 'Le modèle est inutilisable sur le serveur.', TELL_ADMINISTRATOR);
+const UNREADABLE = cannot('the pixels of a series can’t be read', 'les pixels d’une série sont illisibles');
+const IRREGULAR = cannot('the slices of a series don’t make a regular volume', 'les coupes d’une série ne forment pas un volume régulier');
+
+const EXPLANATIONS: Record<string, Record<Language, Explanation>> = {
+  SERIES_MISSING: cannot('a sequence that the model needs was not found', 'une séquence nécessaire au modèle est introuvable', {
+    en: 'Choose the series below if it is there under another name, or send the missing one and try again.',
+    fr: 'Choisissez la série ci-dessous si elle existe sous un autre nom, ou envoyez celle qui manque et réessayez.',
+  }),
+  NOT_MR: cannot('it has no MR images', 'il ne contient pas d’images IRM', { en: 'Open an MR study of the head.', fr: 'Ouvrez un examen IRM de la tête.' }),
+  TOO_FEW_SLICES: cannot('a series has too few slices', 'une série a trop peu de coupes'),
+  SLICES_MISSING: cannot('slices are missing from a series', 'des coupes manquent dans une série'),
+  INCONSISTENT_GEOMETRY: IRREGULAR,
+  GEOMETRY_ABSENT: IRREGULAR,
+  PIXEL_DATA_TRUNCATED: UNREADABLE,
+  PIXEL_DATA_UNREADABLE: UNREADABLE,
+  TRANSFER_SYNTAX_UNSUPPORTED: UNREADABLE,
+  NOT_DICOM: UNREADABLE,
+  ALIGNMENT_FAILED: cannot('its series could not be aligned', 'ses séries n’ont pas pu être alignées', {
+    en: 'Check that all series show the same head, and choose others below where they don’t.',
+    fr: 'Vérifiez que toutes les séries montrent la même tête, et choisissez-en d’autres ci-dessous sinon.',
+  }),
+  BRAIN_NOT_FOUND: cannot('no brain was found in it', 'aucun cerveau n’y a été trouvé'),
+  FLAT_VOLUME: cannot('a series shows the same value everywhere', 'une série a partout la même valeur'),
+  SERIES_NOT_IN_STUDY: failure('A chosen series is no longer in the study.', 'Une série choisie n’est plus dans l’examen.', {
+    en: 'Reload the page and choose again.', fr: 'Rechargez la page et choisissez à nouveau.',
+  }),
+  STUDY_NOT_FOUND: failure('The study is no longer stored.', 'L’examen n’est plus enregistré.', {
+    en: 'Send it again, or open another study.', fr: 'Renvoyez-le, ou ouvrez un autre examen.',
+  }),
+  RESULT_NOT_FOUND: failure('The stored segmentation is no longer in the study.', 'La segmentation enregistrée n’est plus dans l’examen.', {
+    en: 'Segment the tumour again.', fr: 'Segmentez à nouveau la tumeur.',
+  }),
+  OVERLAY_NOT_LOADED: failure('The viewer could not load the overlay.', 'La visionneuse n’a pas pu charger la superposition.', {
+    en: 'Try again, or reload the page: the result is stored.', fr: 'Réessayez, ou rechargez la page : le résultat est enregistré.',
+  }),
+  MODEL_NOT_FOUND: MODEL_UNUSABLE,
+  MODEL_FILE_MISSING: MODEL_UNUSABLE,
+  MODEL_CHECKSUM: MODEL_UNUSABLE,
+  MODEL_INVALID: MODEL_UNUSABLE,
+  MODEL_OUTPUT: MODEL_UNUSABLE,
+  ORTHANC_UNAVAILABLE: failure('The image archive (Orthanc) does not answer.', 'L’archive d’images (Orthanc) ne répond pas.'),
+  ORTHANC_REFUSED: failure('The image archive (Orthanc) refused the request.', 'L’archive d’images (Orthanc) a refusé la demande.'),
+  TIMED_OUT: failure('The segmentation took too long and was stopped.', 'La segmentation a duré trop longtemps et a été arrêtée.'),
+  WORKER_CRASHED: failure('The segmentation stopped unexpectedly.', 'La segmentation s’est arrêtée de façon inattendue.'),
+  RUN_ENDED: failure('The run has already ended.', 'Le calcul est déjà terminé.', { en: 'Reload the page to see it.', fr: 'Rechargez la page pour le voir.' }),
+  SERVER_UNREACHABLE: failure('The segmentation server does not answer.', 'Le serveur de segmentation ne répond pas.', {
+    en: 'Check the network and try again. A run that was started goes on.', fr: 'Vérifiez le réseau et réessayez. Un calcul lancé continue.',
+  }),
+};
+const SIGNED_OUT = failure('You are signed out.', 'Vous êtes déconnecté.', { en: 'Sign in to go on.', fr: 'Connectez-vous pour continuer.' });
+const FORBIDDEN = failure('Your account may not do this.', 'Votre compte n’en a pas le droit.', {
+  en: 'Ask your administrator for the role “radiologist”.', fr: 'Demandez le rôle « radiologist » à votre administrateur.',
+});
+const RUN_FAILED = failure('The segmentation failed.', 'La segmentation a échoué.');
+const REQUEST_FAILED = failure('The request failed.', 'La demande a échoué.');
+
+/** @param status HTTP status of a refused request; null for a failed run. */
+export function explain(language: Language, code: string, status: number | null): Explanation {
+  const known = status === 401 ? SIGNED_OUT : status === 403 ? FORBIDDEN : EXPLANATIONS[code] ?? (status === null ? RUN_FAILED : REQUEST_FAILED);
+  return known[language];
+}
+
+/** OHIF's language, which it keeps under `i18nextLng`; English where it is neither English nor French. */
+export function currentLanguage(): Language {
+  return languageOf(localStorage.getItem('i18nextLng') ?? navigator.language);
+}
+
+export const languageOf = (tag: string): Language => (/^fr\b/i.test(tag) ? 'fr' : 'en');
+
+/** Replaces `{name}` by its value. */
+export function fill(template: string, values: Record<string, string | number>): string {
+  return template.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name]));
+}
+
+/** One decimal below 100 mL, none above; the language's decimal sign. */
+export function formatMl(language: Language, volumeMl: number): string {
+  const digits = Math.round(volumeMl * 10) / 10 < 100 ? 1 : 0;
+  return volumeMl.toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
+export const formatMm = (language: Language, lengthMm: number): string => lengthMm.toLocaleString(language, { maximumFractionDigits: 0 });
+
+export const formatDice = (language: Language, dice: number): string =>
+  dice.toLocaleString(language, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+
+/** @param instant ISO 8601, as the server sends it; shown in the reader's time zone. */
+export const formatInstant = (language: Language, instant: string): string =>
+  new Date(instant).toLocaleString(language === 'en' ? 'en-GB' : 'fr', { dateStyle: 'medium', timeStyle: 'short' });
+
+export function formatDuration(language: Language, seconds: number): string {
+  const { seconds: inSeconds, minutes } = MESSAGES[language];
+  return seconds < 90 ? fill(inSeconds, { count: Math.max(1, Math.round(seconds)) }) : fill(minutes, { count: Math.round(seconds / 60) });
+}
+
+export const formatSequences = (language: Language, sequences: readonly Sequence[]): string =>
+  new Intl.ListFormat(language, { type: 'conjunction' }).format(sequences.map(sequence => SEQUENCE_NAMES[sequence]));
+
+/** How a confidence (expected Dice, 0…1) is put in words. */
+export function confidenceWord(language: Language, confidence: number): string {
+  const { high, moderate, low } = MESSAGES[language].confidenceWords;
+  return confidence >= 0.85 ? high : confidence >= LOW_CONFIDENCE ? moderate : low;
+}
+/** Below this expected Dice the panel asks for a check. */
+export const LOW_CONFIDENCE = 0.7;

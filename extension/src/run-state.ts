@@ -1,0 +1,138 @@
+import type { Run, RunEvent } from '../../inference-server/src/contract/runs.ts';
+import type { Model } from '../../inference-server/src/contract/models.ts';
+import type { StudySeries } from '../../inference-server/src/contract/studies.ts';
+import type { Sequence } from '../../inference-server/src/domain/study.ts';
+
+/** A failure as the panel shows it: `code` chooses our words, `detail` are the server's. */
+export interface Failure {
+  readonly code: string;
+  readonly detail: string;
+  /** HTTP status; 0 where there was no answer, null where a run (not a request) failed. */
+  readonly status: number | null;
+}
+
+export type OverlayState = 'hidden' | 'loading' | 'shown' | 'failed';
+
+/** Everything the panel shows. */
+export interface PanelState {
+  readonly studyInstanceUid: string | null;
+  /** What each series was taken for; null until the server has said so. */
+  readonly identified: StudySeries | null;
+  /** The reader's own choice of series, by sequence. */
+  readonly choice: Partial<Record<Sequence, string>>;
+  /** The models that can run here; empty until the server has said so. */
+  readonly models: readonly Model[];
+  /** The reader's own choice of a model; null for the default. */
+  readonly modelId: string | null;
+  readonly run: Run | null;
+  /** Whether a request for a run is on its way. */
+  readonly requesting: boolean;
+  /** Why the last request (not run) failed. */
+  readonly refusal: Failure | null;
+  readonly connected: boolean;
+  readonly overlay: OverlayState;
+  readonly overlayFailure: Failure | null;
+  /** Segment numbers that the reader hid. */
+  readonly hiddenSegments: readonly number[];
+  readonly reviewing: boolean;
+}
+
+export const INITIAL: PanelState = {
+  studyInstanceUid: null,
+  identified: null,
+  choice: {},
+  models: [],
+  modelId: null,
+  run: null,
+  requesting: false,
+  refusal: null,
+  connected: true,
+  overlay: 'hidden',
+  overlayFailure: null,
+  hiddenSegments: [],
+  reviewing: false,
+};
+
+export type PanelEvent =
+  | { readonly kind: 'study-opened'; readonly studyInstanceUid: string }
+  | { readonly kind: 'series-identified'; readonly identified: StudySeries }
+  | { readonly kind: 'models-listed'; readonly models: readonly Model[] }
+  | { readonly kind: 'model-chosen'; readonly modelId: string }
+  | { readonly kind: 'series-chosen'; readonly sequence: Sequence; readonly seriesInstanceUid: string }
+  | { readonly kind: 'run-requested' }
+  | { readonly kind: 'run-received'; readonly run: Run }
+  | { readonly kind: 'run-progressed'; readonly runId: string; readonly event: RunEvent }
+  | { readonly kind: 'refused'; readonly failure: Failure }
+  | { readonly kind: 'connection'; readonly connected: boolean }
+  | { readonly kind: 'overlay'; readonly overlay: OverlayState; readonly failure?: Failure }
+  | { readonly kind: 'segment-toggled'; readonly segment: number }
+  | { readonly kind: 'review-sent' };
+
+export function reduce(state: PanelState, event: PanelEvent): PanelState {
+  switch (event.kind) {
+    case 'study-opened':
+      return event.studyInstanceUid === state.studyInstanceUid ? state : { ...INITIAL, models: state.models, studyInstanceUid: event.studyInstanceUid };
+    case 'series-identified':
+      return event.identified.studyInstanceUid === state.studyInstanceUid ? { ...state, identified: event.identified } : state;
+    case 'models-listed':
+      return { ...state, models: event.models };
+    case 'model-chosen':
+      return { ...state, modelId: event.modelId, refusal: null };
+    case 'series-chosen':
+      return { ...state, choice: { ...state.choice, [event.sequence]: event.seriesInstanceUid }, refusal: null };
+    case 'run-requested':
+      return { ...state, requesting: true, refusal: null };
+    case 'run-received':
+      return received(state, event.run);
+    case 'run-progressed':
+      return state.run?.id === event.runId
+        ? { ...state, connected: true, run: { ...state.run, ...event.event, progress: forward(state.run, event.event) } }
+        : state;
+    case 'refused':
+      return { ...state, requesting: false, reviewing: false, refusal: event.failure };
+    case 'connection':
+      return { ...state, connected: event.connected };
+    case 'overlay':
+      return { ...state, overlay: event.overlay, overlayFailure: event.failure ?? null };
+    case 'segment-toggled':
+      return {
+        ...state,
+        hiddenSegments: state.hiddenSegments.includes(event.segment)
+          ? state.hiddenSegments.filter(number => number !== event.segment)
+          : [...state.hiddenSegments, event.segment],
+      };
+    case 'review-sent':
+      return { ...state, reviewing: true, refusal: null };
+  }
+}
+
+/** The value of the panel's `data-run-state`: the run's state; a refused request counts as failed. */
+export function runState({ run, refusal, requesting }: PanelState): Run['state'] | 'idle' {
+  if (requesting) return 'queued';
+  if (run && (run.state === 'running' || run.state === 'queued' || !refusal)) return run.state;
+  return refusal ? 'failed' : 'idle';
+}
+
+/** The model of the next run: the reader's choice, else the default. */
+export const modelInUse = ({ models, modelId }: PanelState): Model | undefined =>
+  models.find(({ id }) => id === modelId) ?? models.find(model => model.default);
+
+/** The run to show of a study's runs (newest first): one under way, else the last result, else whatever was last. */
+export function runToShow(runs: readonly Run[]): Run | null {
+  return runs.find(run => run.state === 'running' || run.state === 'queued')
+    ?? runs.find(run => run.state === 'completed')
+    ?? runs[0]
+    ?? null;
+}
+
+function received(state: PanelState, run: Run): PanelState {
+  if (run.studyInstanceUid !== state.studyInstanceUid) return state;
+  const settled = { ...state, run, requesting: false, reviewing: false, refusal: null };
+  const sameResult = run.result?.segSeriesUid === state.run?.result?.segSeriesUid;
+  return sameResult ? settled : { ...settled, overlay: 'hidden', overlayFailure: null, hiddenSegments: [] };
+}
+
+/** A bar that goes back looks like a fault: within one run and state, progress only grows. */
+function forward(run: Run, event: RunEvent): number {
+  return event.state === run.state ? Math.max(run.progress, event.progress) : event.progress;
+}

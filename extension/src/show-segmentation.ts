@@ -1,0 +1,165 @@
+import { SEGMENTS } from '../../inference-server/src/domain/label-map.ts';
+import type { DisplaySet, OhifHost, Viewport } from '../ohif.d.ts';
+
+/** How long OHIF may take to build a display set, or a viewport to take a segmentation, ms. */
+const PATIENCE_MS = 120_000;
+const POLL_MS = 100;
+/** Time after which a layer that is not there is asked for again, ms. */
+const REPEAT_MS = 3000;
+
+export interface StoredSegmentation {
+  readonly studyInstanceUid: string;
+  readonly segSeriesUid: string;
+  readonly referenceSeriesUid: string;
+}
+
+/** The viewer could not show a stored segmentation; `code` says at which step. */
+export class ShowError extends Error {
+  override readonly name = 'ShowError';
+  readonly code: 'RESULT_NOT_FOUND' | 'OVERLAY_NOT_LOADED';
+  constructor(code: ShowError['code'], message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** The study on screen; null before a study's series are known. */
+export function studyInView({ servicesManager: { services } }: OhifHost): string | null {
+  const { viewports, activeViewportId } = services.viewportGridService.getState();
+  const inViewport = services.displaySetService.getDisplaySetByUID(viewports.get(activeViewportId)?.displaySetInstanceUIDs[0] ?? '');
+  return (inViewport ?? services.displaySetService.getActiveDisplaySets()[0])?.StudyInstanceUID ?? null;
+}
+
+/** Calls back whenever another study may be in view: series were added, or another viewport became active. @returns stops it. */
+export function onStudyInView({ servicesManager: { services } }: OhifHost, callback: () => void): () => void {
+  const { displaySetService, viewportGridService } = services;
+  const subscriptions = [
+    displaySetService.subscribe(displaySetService.EVENTS.DISPLAY_SETS_ADDED, callback),
+    viewportGridService.subscribe(viewportGridService.EVENTS.ACTIVE_VIEWPORT_ID_CHANGED, callback),
+  ];
+  return () => subscriptions.forEach(subscription => subscription.unsubscribe());
+}
+
+/** Lets hanging protocols select series by what the server took them for (`t1`, `t1ce`, `t2`, `flair`). */
+export function offerToHangingProtocols({ servicesManager: { services } }: OhifHost, attribute: string, sequenceOf: (seriesInstanceUid: string) => string | null): void {
+  services.hangingProtocolService.addCustomAttribute(attribute, 'Sequence', ({ SeriesInstanceUID }) => SeriesInstanceUID ? sequenceOf(SeriesInstanceUID) : null);
+}
+
+/**
+ * Lays a stored DICOM-SEG over every viewport that shows its reference series or another series of the same
+ * frame of reference (else over the active viewport, which then gets the reference series), without a reload,
+ * and scrolls there to the tumour.
+ * @returns OHIF's id of the segmentation.
+ * @throws ShowError
+ */
+export async function showSegmentation(host: OhifHost, stored: StoredSegmentation): Promise<string> {
+  const { services } = host.servicesManager;
+  // Only once images are on screen: asking for one series earlier, OHIF's own first load would get that answer and miss the rest.
+  await imagesOnScreen(host);
+  const segmentationId = (await findDisplaySet(host, stored)).displaySetInstanceUID;
+  const isShownIn = (viewportId: string) =>
+    services.segmentationService.getSegmentationRepresentations(viewportId, { segmentationId }).length > 0;
+  for (const viewportId of await viewportsFor(host, stored)) {
+    // The first viewport's overlay reaches the others of its frame of reference by OHIF's own synchronizer.
+    let asked = -Infinity;
+    await until(() => {
+      if (isShownIn(viewportId)) return true;
+      // A hanging protocol that is applied meanwhile takes the layer off again.
+      if (performance.now() - asked > REPEAT_MS && !isLayerOf(host, viewportId, segmentationId)) {
+        asked = performance.now();
+        host.commandsManager.runCommand('addDisplaySetAsLayer', { viewportId, displaySetInstanceUID: segmentationId });
+      }
+      return false;
+    }, () => new ShowError('OVERLAY_NOT_LOADED', 'The viewer did not load the segmentation'));
+    for (const { number, rgb } of SEGMENTS) {
+      services.segmentationService.setSegmentColor(viewportId, segmentationId, number, [...rgb, 255]);
+    }
+  }
+  return segmentationId;
+}
+
+/** Scrolls all viewports that show the segmentation to the middle of one segment. */
+export function jumpToSegment(host: OhifHost, segmentationId: string, segment: number): void {
+  for (const viewportId of viewportsWith(host, segmentationId)) {
+    host.servicesManager.services.segmentationService.jumpToSegmentCenter(segmentationId, segment, viewportId);
+  }
+}
+
+export function setSegmentVisible(host: OhifHost, segmentationId: string, segment: number, visible: boolean): void {
+  for (const viewportId of viewportsWith(host, segmentationId)) {
+    host.servicesManager.services.segmentationService.setSegmentVisibility(viewportId, segmentationId, segment, visible);
+  }
+}
+
+/** Takes the overlay of one segmentation off all viewports. */
+export function removeSegmentation(host: OhifHost, segmentationId: string): void {
+  for (const viewportId of viewportsWith(host, segmentationId)) {
+    host.commandsManager.runCommand('removeDisplaySetLayer', { viewportId, displaySetInstanceUID: segmentationId });
+  }
+}
+
+async function findDisplaySet(host: OhifHost, { studyInstanceUid, segSeriesUid }: StoredSegmentation): Promise<DisplaySet> {
+  const { displaySetService } = host.servicesManager.services;
+  const find = () => displaySetService.getDisplaySetsForSeries(segSeriesUid)[0];
+  const known = find();
+  if (known) return known;
+  const [source] = host.extensionManager.getActiveDataSource();
+  // OHIF keeps one answer per study, under the source's name and the UID; the bare UID is what its signature says.
+  const forget = () => {
+    source!.deleteStudyMetadataPromise(`${source!.getConfig().name}:${studyInstanceUid}`);
+    source!.deleteStudyMetadataPromise(studyInstanceUid);
+  };
+  forget();
+  try {
+    await source!.retrieve.series.metadata({ StudyInstanceUID: studyInstanceUid, filters: { seriesInstanceUID: [segSeriesUid] }, madeInClient: true });
+  } finally {
+    forget();
+  }
+  return until(find, () => new ShowError('RESULT_NOT_FOUND', 'The stored segmentation is no longer in the study'));
+}
+
+async function imagesOnScreen(host: OhifHost): Promise<readonly Viewport[]> {
+  return until(() => {
+    const { viewportGridService, cornerstoneViewportService } = host.servicesManager.services;
+    const filled = [...viewportGridService.getState().viewports.values()].filter(({ viewportId, displaySetInstanceUIDs }) =>
+      displaySetInstanceUIDs?.length && cornerstoneViewportService.getCornerstoneViewport(viewportId)?.getImageData?.());
+    return filled.length > 0 && filled;
+  }, () => new ShowError('OVERLAY_NOT_LOADED', 'No image is on screen'));
+}
+
+async function viewportsFor(host: OhifHost, { referenceSeriesUid }: StoredSegmentation): Promise<readonly string[]> {
+  const { displaySetService, viewportGridService } = host.servicesManager.services;
+  const filled = await imagesOnScreen(host);
+  const [reference] = displaySetService.getDisplaySetsForSeries(referenceSeriesUid);
+  const shown = ({ displaySetInstanceUIDs }: Viewport) => displaySetService.getDisplaySetByUID(displaySetInstanceUIDs[0]!);
+  const showsReference = (viewport: Viewport) => shown(viewport)?.SeriesInstanceUID === referenceSeriesUid;
+  const sharesFrame = (viewport: Viewport) => {
+    const frame = frameOfReference(shown(viewport));
+    return frame !== undefined && frame === frameOfReference(reference);
+  };
+  const fitting = [...filled.filter(showsReference), ...filled.filter(viewport => !showsReference(viewport) && sharesFrame(viewport))];
+  if (fitting.length > 0 || !reference) return fitting.map(({ viewportId }) => viewportId);
+  const { activeViewportId } = viewportGridService.getState();
+  viewportGridService.setDisplaySetsForViewport({ viewportId: activeViewportId, displaySetInstanceUIDs: [reference.displaySetInstanceUID] });
+  return [activeViewportId];
+}
+
+const isLayerOf = ({ servicesManager: { services } }: OhifHost, viewportId: string, displaySetInstanceUid: string) =>
+  services.viewportGridService.getState().viewports.get(viewportId)?.displaySetInstanceUIDs.includes(displaySetInstanceUid) ?? false;
+
+const frameOfReference = (displaySet: DisplaySet | undefined) => displaySet?.FrameOfReferenceUID ?? displaySet?.instances?.[0]?.FrameOfReferenceUID;
+
+function viewportsWith({ servicesManager: { services } }: OhifHost, segmentationId: string): readonly string[] {
+  return [...services.viewportGridService.getState().viewports.keys()].filter(viewportId =>
+    services.segmentationService.getSegmentationRepresentations(viewportId, { segmentationId }).length > 0);
+}
+
+async function until<T>(check: () => T | false | undefined, error: () => Error): Promise<T> {
+  const deadline = performance.now() + PATIENCE_MS;
+  for (;;) {
+    const value = check();
+    if (value) return value;
+    if (performance.now() > deadline) throw error();
+    await new Promise(resolve => setTimeout(resolve, POLL_MS));
+  }
+}

@@ -1,0 +1,268 @@
+import type { Run } from '../../inference-server/src/contract/runs.ts';
+import { isFinal } from '../../inference-server/src/domain/run.ts';
+import { SEGMENTS } from '../../inference-server/src/domain/label-map.ts';
+import { SEQUENCES } from '../../inference-server/src/domain/study.ts';
+import type { Sequence } from '../../inference-server/src/domain/study.ts';
+import type { OhifHost } from '../ohif.d.ts';
+import { SEQUENCE_ATTRIBUTE } from './getHangingProtocolModule.ts';
+import { ApiError, cancelRun, createRun, followRun, getRun, getStudySeries, listModels, listRuns, reviewRun } from './inference-api.ts';
+import { currentLanguage, explain, fill, formatMl, MESSAGES } from './messages.ts';
+import { hideToast, openPanel, showToast } from './notify-reader.ts';
+import { progressLine } from './progress-line.ts';
+import { INITIAL, reduce, runToShow } from './run-state.ts';
+import type { Failure, PanelEvent, PanelState } from './run-state.ts';
+import {
+  jumpToSegment, offerToHangingProtocols, onStudyInView, removeSegmentation, setSegmentVisible, ShowError, showSegmentation, studyInView,
+} from './show-segmentation.ts';
+
+/** Time that the hanging protocol waits for the server to say which series is which, ms. */
+const IDENTIFY_PATIENCE_MS = 8000;
+const RESULT_TOAST_MS = 8000;
+
+/**
+ * What goes on between a reader, the server and the viewer while a mode is open: the panel and the commands
+ * share it, so that a run goes on while the panel is closed.
+ */
+export class TumourSession {
+  private readonly host: OhifHost;
+  private current: PanelState = INITIAL;
+  private readonly listeners = new Set<() => void>();
+  private stopFollowing = () => {};
+  private stopWatching = () => {};
+  private shownSegmentation: string | null = null;
+
+  constructor(host: OhifHost) {
+    this.host = host;
+  }
+
+  readonly state = (): PanelState => this.current;
+
+  /** @returns stops the notifications. */
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  };
+
+  /** A mode opens: the study is known once its first series are. */
+  enter(): void {
+    offerToHangingProtocols(this.host, SEQUENCE_ATTRIBUTE, uid => this.sequenceOf(uid));
+    this.stopWatching = onStudyInView(this.host, () => this.openStudyInView());
+  }
+
+  leave(): void {
+    this.stopWatching();
+    this.stopFollowing();
+    hideToast(this.host);
+    this.shownSegmentation = null;
+    this.current = INITIAL;
+  }
+
+  /** Asks which series is which; settles when known, or after `IDENTIFY_PATIENCE_MS`. */
+  async identifySeries(studyInstanceUid: string): Promise<void> {
+    this.openStudy(studyInstanceUid);
+    const tooLong = new Promise<void>(resolve => setTimeout(resolve, IDENTIFY_PATIENCE_MS));
+    await Promise.race([this.identified, tooLong]);
+  }
+
+  async segment(): Promise<void> {
+    openPanel(this.host);
+    this.openStudyInView();
+    const { studyInstanceUid, choice, modelId, run, requesting, overlayFailure } = this.current;
+    if (!studyInstanceUid || requesting || (run && !isFinal(run.state))) return;
+    this.dispatch({ kind: 'run-requested' });
+    await this.orRefuse(async () => {
+      // The same work gives the same result, which the server knows; only one that was deleted is made again.
+      const force = overlayFailure?.code === 'RESULT_NOT_FOUND';
+      const asked = await createRun({
+        studyInstanceUid,
+        ...(modelId && { model: modelId }),
+        ...(Object.keys(choice).length > 0 && { series: choice }),
+        ...(force && { force }),
+      });
+      this.take(asked);
+      if (asked.id === run?.id) await this.showResult();
+    });
+  }
+
+  async cancel(): Promise<void> {
+    const { run } = this.current;
+    if (!run || isFinal(run.state)) return;
+    await this.orRefuse(async () => {
+      await cancelRun(run.id);
+      this.take(await getRun(run.id));
+    });
+  }
+
+  async review(decision: 'accepted' | 'rejected', comment: string): Promise<void> {
+    const { run } = this.current;
+    if (!run?.result) return;
+    this.dispatch({ kind: 'review-sent' });
+    await this.orRefuse(async () => {
+      await reviewRun(run.id, { decision, ...(comment && { comment }) });
+      this.take(await getRun(run.id));
+    });
+  }
+
+  chooseModel(modelId: string): void {
+    this.dispatch({ kind: 'model-chosen', modelId });
+  }
+
+  chooseSeries(sequence: Sequence, seriesInstanceUid: string): void {
+    this.dispatch({ kind: 'series-chosen', sequence, seriesInstanceUid });
+  }
+
+  /** Lays the result over the images (where it isn't yet) and scrolls to the tumour. */
+  async showResult(): Promise<void> {
+    const { run, overlay } = this.current;
+    if (!run?.result || overlay === 'loading') return;
+    const { result, studyInstanceUid } = run;
+    this.dispatch({ kind: 'overlay', overlay: 'loading' });
+    try {
+      const shown = await showSegmentation(this.host, { ...result, studyInstanceUid });
+      if (this.shownSegmentation && this.shownSegmentation !== shown) removeSegmentation(this.host, this.shownSegmentation);
+      this.shownSegmentation = shown;
+      const [largest] = [...SEGMENTS].sort((a, b) => result.volumesMl[b.name] - result.volumesMl[a.name]);
+      if (result.volumesMl.total > 0) jumpToSegment(this.host, shown, largest!.number);
+      this.dispatch({ kind: 'overlay', overlay: 'shown' });
+    } catch (error) {
+      this.dispatch({ kind: 'overlay', overlay: 'failed', failure: asFailure(error) });
+    }
+  }
+
+  jumpTo(segment: number): void {
+    if (this.shownSegmentation) jumpToSegment(this.host, this.shownSegmentation, segment);
+  }
+
+  toggleSegment(segment: number): void {
+    if (!this.shownSegmentation) return;
+    this.dispatch({ kind: 'segment-toggled', segment });
+    setSegmentVisible(this.host, this.shownSegmentation, segment, !this.current.hiddenSegments.includes(segment));
+  }
+
+  private identified: Promise<void> = Promise.resolve();
+
+  private openStudyInView(): void {
+    const studyInstanceUid = studyInView(this.host);
+    if (studyInstanceUid) this.openStudy(studyInstanceUid);
+  }
+
+  private openStudy(studyInstanceUid: string): void {
+    if (studyInstanceUid === this.current.studyInstanceUid) return;
+    this.stopFollowing();
+    this.dispatch({ kind: 'study-opened', studyInstanceUid });
+    this.identified = this.orRefuse(async () =>
+      this.dispatch({ kind: 'series-identified', identified: await getStudySeries(studyInstanceUid) }));
+    if (this.current.models.length === 0) {
+      void this.orRefuse(async () => this.dispatch({ kind: 'models-listed', models: await listModels() }));
+    }
+    void this.orRefuse(async () => {
+      const run = runToShow(await listRuns(studyInstanceUid));
+      if (run && studyInstanceUid === this.current.studyInstanceUid) this.take(run);
+    });
+  }
+
+  /** A run as the server tells it: follows it to its end, then shows its result. */
+  private take(run: Run): void {
+    const wasUnderWay = this.current.run?.id === run.id && !isFinal(this.current.run.state);
+    this.dispatch({ kind: 'run-received', run });
+    if (run.studyInstanceUid !== this.current.studyInstanceUid) return;
+    if (!isFinal(run.state)) this.follow(run.id);
+    else {
+      this.stopFollowing();
+      if (wasUnderWay) this.tellEnd(run);
+      // The segmentation mode's own panel comes to the front when it sees a first overlay; the reader waits at ours.
+      if (run.result && this.current.overlay === 'hidden') void this.showResult().then(() => wasUnderWay && openPanel(this.host));
+    }
+  }
+
+  private follow(id: string): void {
+    this.stopFollowing();
+    this.tellProgress();
+    this.stopFollowing = followRun(id, {
+      onConnection: connected => {
+        this.dispatch({ kind: 'connection', connected });
+        if (!connected) void this.checkSignIn(id);
+      },
+      onEvent: event => {
+        if (isFinal(event.state)) {
+          this.stopFollowing();
+          void this.orRefuse(async () => this.take(await getRun(id)));
+        } else {
+          this.dispatch({ kind: 'run-progressed', runId: id, event });
+          this.tellProgress();
+        }
+      },
+    });
+  }
+
+  /** A stream that the server refuses tells no reason; the run itself does. */
+  private async checkSignIn(id: string): Promise<void> {
+    try {
+      const run = await getRun(id);
+      if (isFinal(run.state)) this.take(run);
+    } catch (error) {
+      if (error instanceof ApiError && error.status >= 400 && error.status < 500) {
+        this.stopFollowing();
+        this.dispatch({ kind: 'refused', failure: asFailure(error) });
+      }
+    }
+  }
+
+  private tellProgress(): void {
+    const language = currentLanguage();
+    const messages = MESSAGES[language];
+    showToast(this.host, {
+      title: messages.title,
+      message: progressLine(language, this.current.run!),
+      type: 'loading',
+      autoClose: false,
+      action: { label: messages.cancel, onClick: () => void this.cancel() },
+    });
+  }
+
+  private tellEnd(run: Run): void {
+    const language = currentLanguage();
+    const messages = MESSAGES[language];
+    // Every toast has an action: one without would keep the button of the toast that it replaces.
+    const open = (label: string) => ({ label, onClick: () => openPanel(this.host) });
+    if (run.result) {
+      const { total } = run.result.volumesMl;
+      showToast(this.host, {
+        title: messages.done,
+        message: total > 0 ? fill(messages.doneMessage, { volume: formatMl(language, total) }) : messages.noTumour,
+        type: 'success',
+        duration: RESULT_TOAST_MS,
+        action: open(messages.seeResult),
+      });
+    } else if (run.state === 'cancelled') {
+      showToast(this.host, { title: messages.title, message: messages.cancelled, type: 'info', duration: RESULT_TOAST_MS, action: open(messages.close) });
+    } else {
+      const { what } = explain(language, run.error?.code ?? '', null);
+      showToast(this.host, { title: messages.failed, message: what, type: 'error', duration: RESULT_TOAST_MS, action: open(messages.why) });
+    }
+  }
+
+  private sequenceOf(seriesInstanceUid: string): Sequence | null {
+    const { identified, choice } = this.current;
+    return SEQUENCES.find(sequence => (choice[sequence] ?? identified?.used[sequence]) === seriesInstanceUid) ?? null;
+  }
+
+  private async orRefuse(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.dispatch({ kind: 'refused', failure: asFailure(error) });
+    }
+  }
+
+  private dispatch(event: PanelEvent): void {
+    this.current = reduce(this.current, event);
+    this.listeners.forEach(listener => listener());
+  }
+}
+
+function asFailure(error: unknown): Failure {
+  if (error instanceof ApiError) return { code: error.code, detail: error.message, status: error.status };
+  if (error instanceof ShowError) return { code: error.code, detail: error.message, status: null };
+  throw error;
+}

@@ -1,0 +1,54 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import type { ComputeEnd, ComputeJob, ComputeOutcome, ComputeProgress } from '../contract/compute.ts';
+import type { Computer } from '../flow/ports.ts';
+
+/**
+ * Computes in a child process, which lives on between runs so that the model stays loaded, and is replaced after it
+ * died. Native code that hangs or takes all memory takes only this process with it.
+ */
+export class ComputeProcess implements Computer {
+  readonly #script: string;
+  #child: ChildProcess | undefined;
+
+  /** @param script path of the module that answers the protocol. */
+  constructor(script: string) {
+    this.#script = script;
+  }
+
+  compute(job: ComputeJob, onProgress: (progress: ComputeProgress) => void, signal: AbortSignal): Promise<ComputeOutcome> {
+    const child = this.#child ??= this.#start();
+    return new Promise(resolve => {
+      const end = (outcome: ComputeOutcome) => {
+        child.off('message', hear);
+        child.off('close', died);
+        child.off('error', failed);
+        signal.removeEventListener('abort', kill);
+        resolve(outcome);
+      };
+      const hear = (message: ComputeProgress | ComputeEnd) => (message.kind === 'progress' ? onProgress(message) : end(message));
+      const died = (code: number | null, by: string | null) => end({ kind: 'died', how: by ?? `exit code ${code}` });
+      const failed = (error: Error) => end({ kind: 'died', how: error.message });
+      const kill = () => child.kill('SIGKILL');
+      child.on('message', hear);
+      child.once('close', died);
+      child.once('error', failed);
+      signal.addEventListener('abort', kill, { once: true });
+      if (signal.aborted) kill();
+      else child.send(job, error => error && failed(error));
+    });
+  }
+
+  close(): void {
+    this.#child?.kill('SIGKILL');
+  }
+
+  #start(): ChildProcess {
+    const child = fork(this.#script, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], serialization: 'advanced' });
+    const forget = () => {
+      if (this.#child === child) this.#child = undefined;
+    };
+    child.once('exit', forget);
+    child.once('error', forget);
+    return child;
+  }
+}

@@ -1,0 +1,66 @@
+import { mkdirSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { Kysely, PostgresAdapter, PostgresDialect, sql, type Dialect } from 'kysely';
+import { Migrator } from 'kysely/migration';
+import pg from 'pg';
+import { migrations } from './migrations/index.ts';
+import type { Schema } from './schema.ts';
+import { nodeSqliteDialect } from './sqlite-dialect.ts';
+
+export type Database = Kysely<Schema>;
+
+/** PostgreSQL's int8 and numeric count as text in `pg`; ours stay far below 2^53. */
+const INT8 = 20;
+
+/**
+ * Opens and, where needed, migrates the database.
+ * @param url `sqlite:<file>`, `sqlite::memory:` or `postgres://…`.
+ */
+export async function openDatabase(url: string): Promise<Database> {
+  const db = new Kysely<Schema>({ dialect: dialectOf(url) });
+  try {
+    await (isPostgres(db) ? migrate(db) : migrateAlone(db));
+  } catch (cause) {
+    await db.destroy();
+    throw new Error(`The database ${describe(url)} can't be opened or migrated`, { cause });
+  }
+  return db;
+}
+
+async function migrate(db: Database): Promise<void> {
+  const { error } = await new Migrator({ db, provider: { getMigrations: async () => migrations } }).migrateToLatest();
+  if (error) throw error;
+}
+
+/** On SQLite, Kysely's migrator takes no lock of its own; on PostgreSQL it does. */
+async function migrateAlone(db: Database): Promise<void> {
+  await db.connection().execute(async connection => {
+    await sql`begin immediate`.execute(connection);
+    try {
+      await migrate(connection);
+      await sql`commit`.execute(connection);
+    } catch (error) {
+      await sql`rollback`.execute(connection);
+      throw error;
+    }
+  });
+}
+
+function dialectOf(url: string): Dialect {
+  if (url === 'sqlite::memory:') return nodeSqliteDialect(':memory:');
+  if (url.startsWith('sqlite:')) {
+    const file = resolve(url.slice('sqlite:'.length));
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    return nodeSqliteDialect(file);
+  }
+  const types: pg.CustomTypesConfig = {
+    getTypeParser: (oid: number, format?: 'text' | 'binary') => (oid === INT8 ? Number : pg.types.getTypeParser(oid, format)),
+  };
+  return new PostgresDialect({ pool: new pg.Pool({ connectionString: url, max: 10, types }) });
+}
+
+/** For the few places where the two databases differ. */
+export const isPostgres = (db: Database): boolean => db.getExecutor().adapter instanceof PostgresAdapter;
+
+/** Without the password. */
+const describe = (url: string): string => url.replace(/\/\/[^@/]*@/, '//…@');

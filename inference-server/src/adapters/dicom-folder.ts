@@ -1,0 +1,126 @@
+import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { mkdir, readdir, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setImmediate as letOthersRun } from 'node:timers/promises';
+import { isPart10, parseHeader, textOf } from '../dicom/parse-part10.ts';
+import { readHeader, type InstanceHeader } from '../dicom/read-instance.ts';
+import { PixelDataError, StudyNotFoundError } from '../domain/errors.ts';
+import type { DicomFile } from '../domain/run.ts';
+import type { Series, Study } from '../domain/study.ts';
+import type { InstanceUid, StudyUid } from '../domain/uid.ts';
+import type { ResultStore, StudySource } from '../flow/ports.ts';
+
+/** Nearly every header ends before; the rest of a file is read only where it does not. */
+const HEAD_BYTES = 128 * 1024;
+/** Reading is synchronous, which is several times as fast for many small files; between groups of files others get their turn. */
+const FILES_PER_TURN = 32;
+
+/** The studies in a folder and the folders below it. What is not DICOM is passed over and counted. */
+export class DicomFolder implements StudySource {
+  /** Files that are not DICOM, or (as a DICOMDIR) belong to no study. */
+  readonly ignoredFiles: number;
+  readonly #headers: readonly InstanceHeader[];
+  readonly #paths: ReadonlyMap<InstanceUid, string>;
+
+  private constructor(headers: readonly InstanceHeader[], paths: ReadonlyMap<InstanceUid, string>, ignoredFiles: number) {
+    this.#headers = headers;
+    this.#paths = paths;
+    this.ignoredFiles = ignoredFiles;
+  }
+
+  /** @throws PixelDataError where a DICOM file's header is cut off; the error of the file system where the folder can't be read. */
+  static async open(folder: string): Promise<DicomFolder> {
+    const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+    const paths = entries.filter(entry => !entry.isDirectory()).map(entry => join(entry.parentPath, entry.name)).filter(isFile).sort();
+    const headers: InstanceHeader[] = [];
+    const found = new Map<InstanceUid, string>();
+    let ignored = 0;
+    for (const [at, path] of paths.entries()) {
+      if (at % FILES_PER_TURN === 0) await letOthersRun();
+      const header = headerOf(path);
+      if (!header) ignored++;
+      else if (!found.has(header.instance.uid)) {
+        headers.push(header);
+        found.set(header.instance.uid, path);
+      }
+    }
+    return new DicomFolder(headers, found, ignored);
+  }
+
+  get studyUids(): StudyUid[] {
+    return [...new Set(this.#headers.map(({ studyUid }) => studyUid))];
+  }
+
+  async findStudy(uid: StudyUid): Promise<Study> {
+    const headers = this.#headers.filter(({ studyUid }) => studyUid === uid);
+    if (!headers.length) throw new StudyNotFoundError();
+    const series = [...Map.groupBy(headers, ({ seriesUid }) => seriesUid).values()].map(toSeries);
+    return { uid, series: series.sort((a, b) => (a.attributes.seriesNumber ?? 0) - (b.attributes.seriesNumber ?? 0) || a.uid.localeCompare(b.uid)) };
+  }
+
+  async fetchSeries(series: Series, onFile?: () => void, signal?: AbortSignal): Promise<Uint8Array[]> {
+    const files: Uint8Array[] = [];
+    for (const [at, { uid }] of series.instances.entries()) {
+      if (at % FILES_PER_TURN === 0) await letOthersRun();
+      signal?.throwIfAborted();
+      files.push(readFileSync(this.#paths.get(uid)!));
+      onFile?.();
+    }
+    return files;
+  }
+}
+
+/** Also of a link to a file; links to folders are not followed, since they may lead in a circle. */
+const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+
+/** The files of one series; its attributes are those of the first instance. */
+function toSeries(headers: readonly InstanceHeader[]): Series {
+  const ordered = headers.toSorted((a, b) =>
+    (a.instance.instanceNumber ?? 0) - (b.instance.instanceNumber ?? 0) || a.instance.uid.localeCompare(b.instance.uid));
+  const { seriesUid, studyUid, frameOfReferenceUid, attributes } = ordered[0]!;
+  return { uid: seriesUid, studyUid, frameOfReferenceUid, attributes, instances: ordered.map(({ instance }) => instance) };
+}
+
+const head = Buffer.alloc(HEAD_BYTES);
+
+/** Null for a file that is not DICOM or no image. */
+function headerOf(path: string): InstanceHeader | null {
+  const start = head.subarray(0, readStart(path));
+  if (!isPart10(start)) return null;
+  try {
+    return readHeader(start);
+  } catch (error) {
+    if (!(error instanceof PixelDataError)) throw error;
+    if (error.code === 'NOT_DICOM') return null;
+    if (start.length < HEAD_BYTES) throw error;
+    return readHeader(readFileSync(path));
+  }
+}
+
+function readStart(path: string): number {
+  const file = openSync(path, 'r');
+  try {
+    return readSync(file, head, 0, HEAD_BYTES, 0);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Results as `seg.dcm` and `sr.dcm` in a folder; each appears whole or not at all. */
+export class ResultFolder implements ResultStore {
+  readonly #folder: string;
+
+  /** @param folder is made where it does not exist. */
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  async store(files: readonly DicomFile[]): Promise<void> {
+    await mkdir(this.#folder, { recursive: true });
+    for (const { bytes } of files) {
+      const path = join(this.#folder, `${textOf(parseHeader(bytes), 'Modality')!.toLowerCase()}.dcm`);
+      await writeFile(`${path}.part`, bytes);
+      await rename(`${path}.part`, path);
+    }
+  }
+}

@@ -1,0 +1,47 @@
+import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import pino, { type Logger } from 'pino';
+
+export type { Logger } from 'pino';
+
+const MAX_BYTES = 20 * 1024 * 1024;
+const KEPT_FILES = 5;
+const CHECK_MS = 10_000;
+
+interface LogOptions {
+  /** `<home>/logs/cerebloom.log` */
+  readonly home: string;
+  readonly level: string;
+  /** Name of the process, in every line. */
+  readonly part: 'gateway' | 'worker' | 'compute';
+  /** One process rotates; the others follow. */
+  readonly rotates: boolean;
+}
+
+/**
+ * JSON lines in `logs/cerebloom.log`, without patient data: what is logged are ids, codes, times and counts.
+ * Several processes append to the one file; each line is one write.
+ */
+export function openLog({ home, level, part, rotates }: LogOptions): Logger {
+  const folder = join(home, 'logs');
+  const file = join(folder, 'cerebloom.log');
+  mkdirSync(folder, { recursive: true });
+  const destination = pino.destination({ dest: file, append: true, sync: true });
+  const present = () => statSync(file, { throwIfNoEntry: false });
+  let inode = present()?.ino;
+  const follow = () => {
+    const now = present();
+    const full = now !== undefined && now.size > MAX_BYTES;
+    if (rotates && full) rotate(file);
+    if (now?.ino === inode && !full) return;
+    destination.once('ready', () => { inode = present()?.ino; });
+    destination.reopen(file);
+  };
+  setInterval(follow, CHECK_MS).unref();
+  return pino({ level, base: { part, pid: undefined }, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: label => ({ level: label }) } }, destination);
+}
+
+function rotate(file: string): void {
+  for (let n = KEPT_FILES - 1; n >= 1; n--) if (existsSync(`${file}.${n}`)) renameSync(`${file}.${n}`, `${file}.${n + 1}`);
+  renameSync(file, `${file}.1`);
+}

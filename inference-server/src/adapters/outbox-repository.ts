@@ -1,0 +1,79 @@
+import { sql } from 'kysely';
+import { isPostgres, type Database } from './database.ts';
+
+/** A run that MLflow has to be told of, and the rows that say so. */
+export interface Claim {
+  readonly runId: string;
+  readonly rowIds: readonly number[];
+  /** Tries so far, this one included. */
+  readonly attempts: number;
+  /** Whether an earlier try may have made the run in MLflow without our knowing its id. */
+  readonly triedBefore: boolean;
+  /** Known once the run was made in MLflow. */
+  readonly mlflowRunId: string | null;
+  /** ms since 1970; another gateway may take the run over afterwards. */
+  readonly leaseUntil: number;
+}
+
+/** One claim at a time on PostgreSQL, as on SQLite: locking rows would let two gateways take two rows of one run. */
+const CLAIM_LOCK = 0x43_42_4f_42;
+
+/** What MLflow has still to be told; several gateways may share it. Instants in ms since 1970. */
+export class OutboxRepository {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  /**
+   * Takes the run that has been due longest, with all its rows; the claim is committed before MLflow hears of the run, so
+   * that whoever comes after a crash knows that it was tried. A run is never held by two: while one of its rows is
+   * claimed or waits for its next try, the others wait too.
+   */
+  async claim(leaseMs: number, now: number): Promise<Claim | undefined> {
+    return this.#db.transaction().execute(async trx => {
+      if (isPostgres(trx)) await sql`select pg_advisory_xact_lock(${CLAIM_LOCK})`.execute(trx);
+      const next = await sql<{ run_id: string }>`
+        select run_id from outbox as due
+        where published_at_ms is null and available_at_ms <= ${now}
+          and not exists (select 1 from outbox as held where held.run_id = due.run_id and held.published_at_ms is null and held.available_at_ms > ${now})
+        order by available_at_ms limit 1`.execute(trx);
+      const runId = next.rows[0]?.run_id;
+      if (runId === undefined) return undefined;
+      const rows = await trx.updateTable('outbox').set(eb => ({ available_at_ms: now + leaseMs, attempts: eb('attempts', '+', 1) }))
+        .where('run_id', '=', runId).where('published_at_ms', 'is', null).returning(['id', 'attempts']).execute();
+      const all = await trx.selectFrom('outbox').select(['mlflow_run_id', 'attempts']).where('run_id', '=', runId).execute();
+      return {
+        runId,
+        rowIds: rows.map(row => row.id),
+        attempts: Math.max(...rows.map(row => row.attempts)),
+        triedBefore: all.reduce((tries, row) => tries + row.attempts, 0) > rows.length,
+        mlflowRunId: all.find(row => row.mlflow_run_id !== null)?.mlflow_run_id ?? null,
+        leaseUntil: now + leaseMs,
+      };
+    });
+  }
+
+  /** Remembers which MLflow run a run became, as soon as that is known. */
+  async made({ rowIds }: Claim, mlflowRunId: string): Promise<void> {
+    await this.#db.updateTable('outbox').set({ mlflow_run_id: mlflowRunId }).where('id', 'in', rowIds).execute();
+  }
+
+  async published({ rowIds }: Claim, now: number): Promise<void> {
+    await this.#db.updateTable('outbox').set({ published_at_ms: now, last_error: null }).where('id', 'in', rowIds).execute();
+  }
+
+  /** Gives a run back. @param availableAt of the next try */
+  async postpone({ rowIds }: Claim, error: string, availableAt: number): Promise<void> {
+    await this.#db.updateTable('outbox').set({ available_at_ms: availableAt, last_error: error }).where('id', 'in', rowIds).execute();
+  }
+
+  /** Rows that wait, and since when the oldest does; for the metrics. */
+  async backlog(): Promise<{ rows: number; oldestAtMs: number | null }> {
+    const { rows, oldest } = await this.#db.selectFrom('outbox')
+      .select(eb => [eb.fn.countAll<number>().as('rows'), eb.fn.min('created_at_ms').as('oldest')])
+      .where('published_at_ms', 'is', null).executeTakeFirstOrThrow();
+    return { rows: Number(rows), oldestAtMs: oldest };
+  }
+}

@@ -1,0 +1,342 @@
+import { sql, type Selectable, type Transaction } from 'kysely';
+import type { Review, Run, RunEvent, RunResult } from '../contract/runs.ts';
+import type { RunState, Stage } from '../domain/run.ts';
+import type { SeriesIdentity } from '../domain/study.ts';
+import { isPostgres, type Database } from './database.ts';
+import { addDelivery } from './delivery-repository.ts';
+import type { RunsTable, Schema } from './schema.ts';
+
+/** A run as it is kept: what the wire shows, and what only the server needs. */
+export interface RunRecord extends Omit<Run, 'queuePosition' | 'etaSeconds'> {
+  readonly identity: string;
+  readonly patientPseudonym: string | null;
+  readonly responsiblePhysician: string | null;
+  readonly identities: readonly SeriesIdentity[];
+  readonly destination: string | null;
+  readonly attempts: number;
+  readonly cancelRequested: boolean;
+  readonly supersededBy: string | null;
+}
+
+export type NewRun = Pick<RunRecord,
+  'id' | 'identity' | 'studyInstanceUid' | 'patientPseudonym' | 'responsiblePhysician' | 'model' | 'pipelineVersion' | 'trigger'
+  | 'requestedBy' | 'priority' | 'series' | 'identities' | 'destination'>;
+
+/** How a run ends. */
+export type Outcome =
+  | { readonly state: 'completed'; readonly result: RunResult; readonly secondsPerStage: Run['secondsPerStage']; readonly identity?: string }
+  | { readonly state: 'failed' | 'skipped'; readonly error: RunError; readonly secondsPerStage?: Run['secondsPerStage'] }
+  | { readonly state: 'cancelled' };
+export interface RunError { readonly code: string; readonly message: string }
+
+/** Told inside the transaction that ends or changes a run, so that what is counted is what happened. */
+export interface RunListener {
+  runFinished(trx: Transaction<Schema>, run: RunRecord): Promise<void>;
+  /** A completed run became `superseded`. */
+  runSuperseded(trx: Transaction<Schema>, run: RunRecord): Promise<void>;
+  /** @param previous the earlier decision that this one replaces. */
+  runReviewed(trx: Transaction<Schema>, run: RunRecord, previous: Review | null): Promise<void>;
+}
+
+/** What else belongs to the recording of a run. */
+type Also = (trx: Transaction<Schema>, run: RunRecord) => Promise<void>;
+
+export interface RunFilter {
+  readonly study?: string | undefined;
+  readonly state?: RunState | undefined;
+  readonly before?: string | undefined;
+  readonly limit: number;
+}
+
+/** Times a worker's death is answered by another try. */
+export const MAX_ATTEMPTS = 3;
+
+const ACTIVE = ['queued', 'running'] as const;
+
+/** The runs table and what is written together with it. All instants are passed in: the repository has no clock. */
+export class RunRepository {
+  readonly #db: Database;
+  readonly #listener: RunListener;
+
+  constructor(db: Database, listener: RunListener) {
+    this.#db = db;
+    this.#listener = listener;
+  }
+
+  async find(id: string): Promise<RunRecord | undefined> {
+    return load(this.#db, id);
+  }
+
+  /** Newest first. */
+  async list({ study, state, before, limit }: RunFilter): Promise<RunRecord[]> {
+    let query = this.#db.selectFrom('runs').selectAll().orderBy('id', 'desc').limit(limit);
+    if (study) query = query.where('study_uid', '=', study);
+    if (state) query = query.where('state', '=', state);
+    if (before) query = query.where('id', '<', before);
+    return (await query.execute()).map(toRecord);
+  }
+
+  /**
+   * Queues a run, unless the same work is queued, running or (without `force`) completed: then that run is the answer.
+   * @returns the run that stands for the work, and whether it is new.
+   */
+  async enqueue(run: NewRun, now: number, force = false, also?: Also): Promise<{ run: RunRecord; created: boolean }> {
+    return this.#db.transaction().execute(async trx => {
+      const known = await newestOf(trx, run.identity, force ? ACTIVE : [...ACTIVE, 'completed']);
+      if (known) {
+        await also?.(trx, known);
+        return { run: known, created: false };
+      }
+      await trx.insertInto('runs').values(toRow(run, now)).onConflict(conflict => conflict.doNothing()).execute();
+      const stands = await load(trx, run.id) ?? await newestOf(trx, run.identity, ACTIVE);
+      if (!stands) throw new Error(`Run ${run.id} was neither inserted nor known`);
+      if (stands.id === run.id) await addEvent(trx, stands, now);
+      await also?.(trx, stands);
+      return { run: stands, created: stands.id === run.id };
+    });
+  }
+
+  /** Records a run that ended before it was queued: a study that can't or shouldn't be segmented. */
+  async recordEnded(run: NewRun, outcome: Extract<Outcome, { error: RunError }>, now: number, also?: Also): Promise<RunRecord> {
+    return this.#db.transaction().execute(async trx => {
+      await trx.insertInto('runs').values({ ...toRow(run, now), state: outcome.state, finished_at_ms: now, ...errorColumns(outcome.error) }).execute();
+      const ended = await this.#ended(trx, run.id, now);
+      await also?.(trx, ended);
+      return ended;
+    });
+  }
+
+  /** The next run a worker may take: queued and due, or running on a lease that nobody extends any more. */
+  async claim(worker: string, leaseMs: number, now: number): Promise<RunRecord | undefined> {
+    // looked for without a lock first: most of the time there is nothing
+    if (!await nextRun(this.#db, now)) return undefined;
+    return this.#db.transaction().execute(async trx => {
+      const id = await nextRun(trx, now, isPostgres(trx) ? 'for update skip locked' : '');
+      if (!id) return undefined;
+      await trx.updateTable('runs').where('id', '=', id).set(eb => ({
+        state: 'running', lease_owner: worker, lease_until_ms: now + leaseMs, attempts: eb('attempts', '+', 1),
+        started_at_ms: eb.fn.coalesce('started_at_ms', eb.val(now)),
+      })).execute();
+      const run = await loadExisting(trx, id);
+      await addEvent(trx, run, now);
+      return run;
+    });
+  }
+
+  /**
+   * @param leaseUntil extends the lease where given.
+   * @returns whether the worker still holds the run, and whether someone wants it stopped.
+   */
+  async watch(id: string, worker: string, leaseUntil?: number): Promise<{ held: boolean; cancelRequested: boolean }> {
+    const row = leaseUntil === undefined
+      ? await this.#db.selectFrom('runs').select('cancel_requested')
+        .where('id', '=', id).where('state', '=', 'running').where('lease_owner', '=', worker).executeTakeFirst()
+      : await this.#db.updateTable('runs').set({ lease_until_ms: leaseUntil })
+        .where('id', '=', id).where('state', '=', 'running').where('lease_owner', '=', worker).returning('cancel_requested').executeTakeFirst();
+    return { held: row !== undefined, cancelRequested: row?.cancel_requested === 1 };
+  }
+
+  /** Progress never goes back. @param progress 0…1 of the whole run. */
+  async progress(id: string, worker: string, stage: Stage, progress: number, now: number): Promise<void> {
+    await this.#db.transaction().execute(async trx => {
+      const row = await trx.updateTable('runs')
+        .set(eb => ({ stage, progress: eb.case().when('progress', '>', progress).then(eb.ref('progress')).else(progress).end() }))
+        .where('id', '=', id).where('state', '=', 'running').where('lease_owner', '=', worker).returningAll().executeTakeFirst();
+      if (row) await addEvent(trx, toRecord(row), now);
+    });
+  }
+
+  /**
+   * Gives a run back to the queue.
+   * @param again.countAttempt false when the worker leaves in good order or an outside system is to blame.
+   */
+  async release(id: string, worker: string, again: { availableAt: number; countAttempt: boolean }, now: number): Promise<void> {
+    await this.#db.transaction().execute(async trx => {
+      const row = await trx.updateTable('runs')
+        .set(eb => ({
+          state: 'queued', lease_owner: null, lease_until_ms: null, available_at_ms: again.availableAt,
+          attempts: again.countAttempt ? eb.ref('attempts') : eb('attempts', '-', 1),
+        }))
+        .where('id', '=', id).where('state', '=', 'running').where('lease_owner', '=', worker).returningAll().executeTakeFirst();
+      if (row) await addEvent(trx, toRecord(row), now);
+    });
+  }
+
+  /**
+   * Ends a running run: its final state, the outbox row and the statistics in one transaction.
+   * A completed run supersedes the completed ones of the same study and model that were asked for earlier.
+   * @returns undefined when the worker has lost the run to another one.
+   */
+  async finish(id: string, worker: string, outcome: Outcome, now: number): Promise<RunRecord | undefined> {
+    return this.#db.transaction().execute(async trx => {
+      const updated = await trx.updateTable('runs')
+        .set({
+          state: outcome.state, finished_at_ms: now, lease_owner: null, lease_until_ms: null,
+          ...(outcome.state === 'completed' && { progress: 1, stage: null, result_json: JSON.stringify(outcome.result), ...(outcome.identity && { identity: outcome.identity }) }),
+          ...('error' in outcome && errorColumns(outcome.error)),
+          ...('secondsPerStage' in outcome && outcome.secondsPerStage && { seconds_per_stage_json: JSON.stringify(outcome.secondsPerStage) }),
+        })
+        .where('id', '=', id).where('state', '=', 'running').where('lease_owner', '=', worker).returning('id').executeTakeFirst();
+      if (!updated) return undefined;
+      const run = await this.#ended(trx, id, now);
+      if (run.state !== 'completed') return run;
+      await addDelivery(trx, run, now);
+      await this.#supersede(trx, run, now);
+      return loadExisting(trx, id);
+    });
+  }
+
+  /** Cancels a queued run at once; a running one is stopped by its worker. A run that has ended stays as it is. */
+  async cancel(id: string, now: number): Promise<RunRecord | undefined> {
+    return this.#db.transaction().execute(async trx => {
+      const queued = await trx.updateTable('runs').set({ state: 'cancelled', finished_at_ms: now })
+        .where('id', '=', id).where('state', '=', 'queued').returning('id').executeTakeFirst();
+      if (queued) return this.#ended(trx, id, now);
+      await trx.updateTable('runs').set({ cancel_requested: 1 }).where('id', '=', id).where('state', '=', 'running').execute();
+      return load(trx, id);
+    });
+  }
+
+  /** Records a reader's decision on a completed run; a later decision replaces an earlier one. */
+  async review(id: string, review: Review, now: number): Promise<RunRecord> {
+    return this.#db.transaction().execute(async trx => {
+      const before = await loadExisting(trx, id);
+      await trx.updateTable('runs').set({ review_json: JSON.stringify(review) }).where('id', '=', id).execute();
+      const run = await loadExisting(trx, id);
+      await addToOutbox(trx, id, 'review', now);
+      await this.#listener.runReviewed(trx, run, before.review);
+      return run;
+    });
+  }
+
+  /** The place of a queued run, 1 is next; null for any other. */
+  async queuePosition(run: RunRecord): Promise<number | null> {
+    if (run.state !== 'queued') return null;
+    const { ahead } = await this.#db.selectFrom('runs').select(eb => eb.fn.countAll<number>().as('ahead')).where('state', '=', 'queued')
+      .where(eb => eb.or([eb('priority', '>', run.priority), eb.and([eb('priority', '=', run.priority), eb('id', '<', run.id)])]))
+      .executeTakeFirstOrThrow();
+    return Number(ahead) + 1;
+  }
+
+  /** Runs that are being computed. */
+  async running(): Promise<RunRecord[]> {
+    return (await this.#db.selectFrom('runs').selectAll().where('state', '=', 'running').execute()).map(toRecord);
+  }
+
+  /** Number of runs per state, for the metrics. */
+  async countByState(): Promise<Map<RunState, number>> {
+    const rows = await this.#db.selectFrom('runs').select(eb => ['state', eb.fn.countAll<number>().as('n')]).groupBy('state').execute();
+    return new Map(rows.map(row => [row.state, Number(row.n)]));
+  }
+
+  /** Seconds per stage of the last completed runs of a model, newest first: what remaining time is reckoned from. */
+  async recentStageTimes(modelId: string, limit: number): Promise<Run['secondsPerStage'][]> {
+    const rows = await this.#db.selectFrom('runs').select('seconds_per_stage_json')
+      .where('state', '=', 'completed').where('model_id', '=', modelId).orderBy('id', 'desc').limit(limit).execute();
+    return rows.map(row => JSON.parse(row.seconds_per_stage_json));
+  }
+
+  /** Events after `seq`, oldest first. */
+  async eventsAfter(id: string, seq: number): Promise<{ seq: number; event: RecordedEvent }[]> {
+    const rows = await this.#db.selectFrom('run_events').select(['seq', 'event_json'])
+      .where('run_id', '=', id).where('seq', '>', seq).orderBy('seq').execute();
+    return rows.map(row => ({ seq: row.seq, event: JSON.parse(row.event_json) }));
+  }
+
+  /** Forgets the events of runs that ended before the instant; the runs stay. */
+  async forgetEvents(before: number): Promise<void> {
+    await this.#db.deleteFrom('run_events').where('at_ms', '<', before)
+      .where('run_id', 'not in', this.#db.selectFrom('runs').select('id').where('state', 'in', ACTIVE)).execute();
+  }
+
+  async #ended(trx: Transaction<Schema>, id: string, now: number): Promise<RunRecord> {
+    const run = await loadExisting(trx, id);
+    await addEvent(trx, run, now);
+    await addToOutbox(trx, id, 'run', now);
+    await this.#listener.runFinished(trx, run);
+    return run;
+  }
+
+  /** The run that was asked for last stands, even where an earlier one took longer. */
+  async #supersede(trx: Transaction<Schema>, { studyInstanceUid, model }: RunRecord, now: number): Promise<void> {
+    const completed = await trx.selectFrom('runs').select('id').where('study_uid', '=', studyInstanceUid).where('model_id', '=', model.id)
+      .where('state', '=', 'completed').orderBy('id', 'desc').execute();
+    const [stands, ...others] = completed.map(({ id }) => id);
+    if (!stands || !others.length) return;
+    const error = { code: 'SUPERSEDED', message: `Run ${stands} gave a newer result for the same study and model` };
+    const rows = await trx.updateTable('runs').set({ state: 'superseded', superseded_by: stands, ...errorColumns(error) })
+      .where('id', 'in', others).returningAll().execute();
+    for (const row of rows) {
+      const run = toRecord(row);
+      await addEvent(trx, run, now);
+      await addToOutbox(trx, run.id, 'run', now);
+      await this.#listener.runSuperseded(trx, run);
+    }
+  }
+}
+
+/** An event as it is kept; where it stands in the queue and how long it will take are reckoned when it is sent. */
+export type RecordedEvent = Omit<RunEvent, 'queuePosition' | 'etaSeconds'>;
+
+const errorColumns = (error: RunError) => ({ error_code: error.code, error_message: error.message });
+
+async function nextRun(db: Database, now: number, lock = ''): Promise<string | undefined> {
+  const found = await sql<{ id: string }>`
+    select id from runs
+    where (state = 'queued' and available_at_ms <= ${now}) or (state = 'running' and lease_until_ms < ${now})
+    order by priority desc, id limit 1 ${sql.raw(lock)}`.execute(db);
+  return found.rows[0]?.id;
+}
+
+async function load(db: Database, id: string): Promise<RunRecord | undefined> {
+  const row = await db.selectFrom('runs').selectAll().where('id', '=', id).executeTakeFirst();
+  return row && toRecord(row);
+}
+
+async function newestOf(db: Database, identity: string, states: readonly RunState[]): Promise<RunRecord | undefined> {
+  const row = await db.selectFrom('runs').selectAll().where('identity', '=', identity).where('state', 'in', states)
+    .orderBy('id', 'desc').limit(1).executeTakeFirst();
+  return row && toRecord(row);
+}
+
+async function loadExisting(db: Database, id: string): Promise<RunRecord> {
+  return toRecord(await db.selectFrom('runs').selectAll().where('id', '=', id).executeTakeFirstOrThrow());
+}
+
+async function addEvent(db: Database, { id, state, stage, progress, error }: RunRecord, now: number): Promise<void> {
+  const event: RecordedEvent = { state, stage, progress, error };
+  await db.insertInto('run_events').values({ run_id: id, at_ms: now, event_json: JSON.stringify(event) }).execute();
+}
+
+async function addToOutbox(db: Database, runId: string, kind: 'run' | 'review', now: number): Promise<void> {
+  await db.insertInto('outbox').values({ run_id: runId, kind, created_at_ms: now, available_at_ms: now, attempts: 0 }).execute();
+}
+
+function toRow(run: NewRun, now: number): RunsTable {
+  return {
+    id: run.id, identity: run.identity, state: 'queued', stage: null, progress: 0, study_uid: run.studyInstanceUid,
+    patient_pseudonym: run.patientPseudonym, responsible_physician: run.responsiblePhysician,
+    model_id: run.model.id, model_version: run.model.version, pipeline_version: run.pipelineVersion,
+    trigger: run.trigger, requested_by: run.requestedBy, priority: run.priority,
+    series_json: JSON.stringify(run.series), identities_json: JSON.stringify(run.identities), destination: run.destination,
+    queued_at_ms: now, available_at_ms: now, started_at_ms: null, finished_at_ms: null, lease_owner: null, lease_until_ms: null,
+    attempts: 0, cancel_requested: 0, seconds_per_stage_json: '{}', error_code: null, error_message: null, result_json: null,
+    superseded_by: null, review_json: null,
+  };
+}
+
+function toRecord(row: Selectable<RunsTable>): RunRecord {
+  const instant = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
+  return {
+    id: row.id, identity: row.identity, state: row.state, stage: row.stage,
+    progress: row.progress, studyInstanceUid: row.study_uid, patientPseudonym: row.patient_pseudonym,
+    responsiblePhysician: row.responsible_physician, model: { id: row.model_id, version: row.model_version },
+    pipelineVersion: row.pipeline_version, trigger: row.trigger, requestedBy: row.requested_by, priority: row.priority,
+    series: JSON.parse(row.series_json), identities: JSON.parse(row.identities_json), destination: row.destination,
+    queuedAt: new Date(row.queued_at_ms).toISOString(), startedAt: instant(row.started_at_ms), finishedAt: instant(row.finished_at_ms),
+    attempts: row.attempts, cancelRequested: row.cancel_requested === 1, secondsPerStage: JSON.parse(row.seconds_per_stage_json),
+    error: row.error_code === null ? null : { code: row.error_code, message: row.error_message ?? '' },
+    result: row.result_json === null ? null : JSON.parse(row.result_json),
+    supersededBy: row.superseded_by, review: row.review_json === null ? null : JSON.parse(row.review_json),
+  };
+}

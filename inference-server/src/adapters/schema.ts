@@ -1,0 +1,195 @@
+import type { ColumnType, Generated } from 'kysely';
+import type { Role } from '../domain/access.ts';
+import type { RunState, Stage, Trigger } from '../domain/run.ts';
+import type { TallyNumber } from '../steps/statistics.ts';
+
+/**
+ * Columns ending in `_ms` are instants (UTC, milliseconds since 1970) or durations;
+ * columns ending in `_json` hold JSON text. No column holds a patient's name, id or date of birth.
+ */
+export interface RunsTable {
+  /** UUID version 7: sorts by the time of the request. */
+  id: string;
+  /** See `identityOf`: equal for equal work. */
+  identity: string;
+  state: RunState;
+  stage: Stage | null;
+  /** 0…1 of the whole run. */
+  progress: number;
+  study_uid: string;
+  patient_pseudonym: string | null;
+  responsible_physician: string | null;
+  model_id: string;
+  model_version: string;
+  pipeline_version: string;
+  trigger: Trigger;
+  requested_by: string;
+  priority: number;
+  /** `Partial<Record<Sequence, SeriesUid>>`: the series that are used. */
+  series_json: string;
+  /** `SeriesIdentity[]`: what every series of the study was taken for. */
+  identities_json: string;
+  /** Name of an Orthanc modality that gets a copy of the results. */
+  destination: string | null;
+  queued_at_ms: number;
+  /** A queued run is not taken before this instant. */
+  available_at_ms: number;
+  started_at_ms: number | null;
+  finished_at_ms: number | null;
+  lease_owner: string | null;
+  lease_until_ms: number | null;
+  /** How often a worker has taken it. */
+  attempts: number;
+  cancel_requested: number;
+  /** `Partial<Record<Stage, seconds>>`. */
+  seconds_per_stage_json: string;
+  error_code: string | null;
+  error_message: string | null;
+  /** `RunResult` of the contract. */
+  result_json: string | null;
+  superseded_by: string | null;
+  /** `Review` of the contract. */
+  review_json: string | null;
+}
+
+export interface RunEventsTable {
+  seq: Generated<number>;
+  run_id: string;
+  at_ms: number;
+  /** `RunEvent` of the contract without queue position and remaining time, which are reckoned when it is sent. */
+  event_json: string;
+}
+
+/** What MLflow has still to be told; written in the transaction that changes the run. */
+export interface OutboxTable {
+  id: Generated<number>;
+  run_id: string;
+  kind: 'run' | 'review';
+  created_at_ms: number;
+  /** Not tried before this instant. */
+  available_at_ms: number;
+  attempts: number;
+  last_error: string | null;
+  published_at_ms: number | null;
+  /** Of MLflow, once known: publishing again then adds to the same run. */
+  mlflow_run_id: string | null;
+}
+
+export interface WorkersTable {
+  id: string;
+  host: string;
+  started_at_ms: number;
+  heartbeat_at_ms: number;
+}
+
+export interface TokensTable {
+  id: string;
+  name: string;
+  /** SHA-256 of the token, hexadecimal. */
+  hash: string;
+  role: Role;
+  created_at_ms: number;
+  expires_at_ms: number | null;
+  revoked_at_ms: number | null;
+  last_used_at_ms: number | null;
+}
+
+export interface SessionsTable {
+  /** SHA-256 of the cookie's value, hexadecimal. */
+  hash: string;
+  token_id: string;
+  created_at_ms: number;
+  expires_at_ms: number;
+}
+
+export interface AuditTable {
+  seq: Generated<number>;
+  at_ms: number;
+  actor: string;
+  role: string | null;
+  address: string | null;
+  action: string;
+  object: string | null;
+  outcome: 'success' | 'refused' | 'failure';
+  detail: string | null;
+  previous_hash: string;
+  hash: string;
+}
+
+export interface CursorsTable {
+  name: string;
+  position: number;
+}
+
+/** Studies that changed in Orthanc and have not been judged yet. */
+export interface RoutingCandidatesTable {
+  orthanc_study_id: string;
+  seen_at_ms: number;
+  available_at_ms: number;
+  attempts: number;
+}
+
+/** One line per content of a study: the same content is judged once. */
+export interface RoutingDecisionsTable {
+  study_uid: string;
+  /** Hash of the study's SOP instance UIDs without our own output. */
+  content_hash: string;
+  rule: string;
+  action: 'segment' | 'skip';
+  reason: string;
+  run_id: string | null;
+  decided_at_ms: ColumnType<number, number, never>;
+}
+
+/** Runs that ended, counted and summed per period and dimension; see `Tally` for the numbers. */
+export interface StatisticsRollupsTable extends Record<TallyNumber, number> {
+  unit: 'hour' | 'day' | 'all';
+  /** UTC: `YYYY-MM-DDTHH`, `YYYY-MM-DD`, or empty for all time. */
+  period: string;
+  dimension: 'all' | 'model' | 'trigger';
+  value: string;
+  /** `histogramToBytes` */
+  latency: Uint8Array;
+  failures_json: string;
+}
+
+/** What each run was last counted as, so that a correction takes away exactly that. */
+export interface StatisticsCountedTable {
+  run_id: string;
+  ended_at_ms: number;
+  model: string;
+  trigger: string;
+  tally_json: string;
+  /** Runs that had completed and failed on its UTC day when it was first counted, itself included. */
+  day_completed: number;
+  day_failed: number;
+}
+
+/** Results that another system has to get by C-STORE. */
+export interface DeliveriesTable {
+  run_id: string;
+  /** Name of an Orthanc modality. */
+  destination: string;
+  /** `SeriesUid[]` */
+  series_json: string;
+  available_at_ms: number;
+  attempts: number;
+  last_error: string | null;
+  delivered_at_ms: number | null;
+}
+
+export interface Schema {
+  runs: RunsTable;
+  run_events: RunEventsTable;
+  outbox: OutboxTable;
+  workers: WorkersTable;
+  tokens: TokensTable;
+  sessions: SessionsTable;
+  audit: AuditTable;
+  cursors: CursorsTable;
+  routing_candidates: RoutingCandidatesTable;
+  routing_decisions: RoutingDecisionsTable;
+  deliveries: DeliveriesTable;
+  statistics_rollups: StatisticsRollupsTable;
+  statistics_counted: StatisticsCountedTable;
+}

@@ -1,0 +1,88 @@
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { AuditLog } from '../adapters/audit-log.ts';
+import { openDatabase } from '../adapters/database.ts';
+import { TokenNameTakenError, TokenRepository } from '../adapters/token-repository.ts';
+import { ConfigError, readConfig } from '../config.ts';
+import { ROLES, type Role } from '../domain/access.ts';
+
+const USAGE = `Tokens are what people and scripts sign in with; each is shown once, when it is made.
+
+  npm run tokens -- create --name <name> --role <${ROLES.join('|')}> [--expires-days <n>] [--json]
+  npm run tokens -- list [--json]
+  npm run tokens -- revoke <name>
+`;
+
+class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+async function main(args: string[]): Promise<void> {
+  const { values, positionals } = parse(args);
+  const [command, name] = positionals;
+  if (values.help || !command) {
+    process.stdout.write(USAGE);
+    return;
+  }
+  const config = readConfig(process.env);
+  const db = await openDatabase(config.DATABASE_URL ?? `sqlite:${join(config.CEREBLOOM_HOME, 'cerebloom.db')}`);
+  const [tokens, audit] = [new TokenRepository(db, Date.now), new AuditLog(db, Date.now)];
+  const byOperator = { actor: 'operator', role: null, address: null, outcome: 'success' } as const;
+  try {
+    if (command === 'create') {
+      const wanted = values.name?.trim();
+      if (!wanted) throw new UsageError('--name is missing');
+      const role = ROLES.find(known => known === values.role);
+      if (!role) throw new UsageError(`--role must be one of ${ROLES.join(', ')}`);
+      const token = await tokens.create(wanted, role satisfies Role, expiry(values['expires-days']));
+      await audit.write({ ...byOperator, action: 'token.create', object: wanted, detail: role });
+      process.stdout.write(values.json ? `${JSON.stringify({ name: wanted, role, token })}\n` : `${token}\n`);
+    } else if (command === 'list') {
+      const all = await tokens.list();
+      process.stdout.write(values.json ? `${JSON.stringify(all, null, 2)}\n` : all.map(line).join('') || 'There are no tokens yet.\n');
+    } else if (command === 'revoke') {
+      if (!name) throw new UsageError('Which token? Give its name');
+      if (!(await tokens.revoke(name))) throw new UsageError(`There is no valid token named ${name}`);
+      await audit.write({ ...byOperator, action: 'token.revoke', object: name });
+      process.stdout.write(`${name} is revoked, and its sessions have ended.\n`);
+    } else {
+      throw new UsageError(`Unknown command ${command}`);
+    }
+  } finally {
+    await db.destroy();
+  }
+}
+
+function parse(args: string[]) {
+  try {
+    return parseArgs({
+      args, allowPositionals: true,
+      options: {
+        name: { type: 'string' }, role: { type: 'string' }, 'expires-days': { type: 'string' },
+        json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' },
+      },
+    });
+  } catch (cause) {
+    throw new UsageError((cause as Error).message);
+  }
+}
+
+function expiry(days: string | undefined): number | null {
+  if (days === undefined) return null;
+  const count = Number(days);
+  if (!(count > 0)) throw new UsageError('--expires-days must be a positive number');
+  return Date.now() + count * 86_400_000;
+}
+
+function line({ name, role, createdAt, expiresAt, revokedAt, lastUsedAt }: Awaited<ReturnType<TokenRepository['list']>>[number]): string {
+  const state = revokedAt ? `revoked ${revokedAt}` : expiresAt ? `expires ${expiresAt}` : 'valid';
+  return `${name.padEnd(24)} ${role.padEnd(12)} made ${createdAt}  ${state}  last used ${lastUsedAt ?? 'never'}\n`;
+}
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof UsageError || error instanceof ConfigError || error instanceof TokenNameTakenError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,95 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { findBrainExtractor } from './adapters/brain-extractor.ts';
+import { ElastixRegistration } from './adapters/elastix-registration.ts';
+import { openLog } from './adapters/logger.ts';
+import { OnnxModel } from './adapters/onnx-model.ts';
+import { PendingResults } from './adapters/pending-results.ts';
+import { modelFolders, readConfig } from './config.ts';
+import { artefactsFolder, openModels, openOrthanc, pendingFolder } from './context.ts';
+import type { ComputeEnd, ComputeJob, ComputeProgress } from './contract/compute.ts';
+import { AppError, UpstreamError } from './domain/errors.ts';
+import { PICTURE } from './flow/publish-runs.ts';
+import { computeStudy, type SegmentedStudy } from './flow/segment-study.ts';
+import { drawResult } from './steps/draw-result.ts';
+
+/** The process that computes: one job at a time, the model stays loaded in between. Its keeper restarts it when it dies. */
+const config = readConfig(process.env);
+const log = openLog({ home: config.CEREBLOOM_HOME, level: config.LOG_LEVEL, part: 'compute', rotates: false });
+const orthanc = openOrthanc(config, config.ORTHANC_PATIENCE_MS);
+const models = openModels(config);
+const pending = new PendingResults<Completed>(pendingFolder(config));
+type Completed = Extract<ComputeEnd, { kind: 'completed' }>;
+
+let loaded: OnnxModel | undefined;
+
+/** The file is checked for every run: a model that was damaged or replaced must not go on from memory. */
+async function loadModel(reference: string): Promise<OnnxModel> {
+  const stored = await models.find(reference);
+  const bytes = await models.read(stored);
+  if (loaded && isDeepStrictEqual(loaded.manifest, stored.manifest)) return loaded;
+  await loaded?.close();
+  loaded = undefined;
+  loaded = await OnnxModel.open(stored.manifest, bytes, config.INFERENCE_THREADS);
+  return loaded;
+}
+
+async function compute(job: ComputeJob, tell: (progress: ComputeProgress) => void): Promise<ComputeEnd> {
+  let kept = await pending.find(job.identity);
+  if (!kept) {
+    const segmented = await computeStudy({
+      source: orthanc, model: await loadModel(job.model), brainExtractor: await findBrainExtractor(modelFolders(config), config.INFERENCE_THREADS),
+      registration: new ElastixRegistration(), onProgress: (stage, within) => tell({ kind: 'progress', stage, within }),
+    }, { studyUid: job.studyUid, overrides: job.series, only: true });
+    await keepPicture(job.runId, segmented);
+    kept = { files: [...segmented.files], answer: toCompleted(segmented) };
+    await pending.keep(job.identity, kept.files, kept.answer);
+  }
+  tell({ kind: 'progress', stage: 'store', within: 0 });
+  const begin = performance.now();
+  await orthanc.store(kept.files);
+  await pending.remove(job.identity);
+  return { ...kept.answer, secondsPerStage: { ...kept.answer.secondsPerStage, store: (performance.now() - begin) / 1000 } };
+}
+
+function toCompleted({ result, stored, referenceSeriesUid, seconds, identity }: SegmentedStudy): Completed {
+  const { volumesMl, enhancingDiameters } = result.measurements;
+  return {
+    kind: 'completed', identity, secondsPerStage: seconds,
+    result: {
+      segSeriesUid: stored.segSeriesUid, segInstanceUid: stored.segInstanceUid, srSeriesUid: stored.srSeriesUid, srInstanceUid: stored.srInstanceUid,
+      referenceSeriesUid, volumesMl: { total: volumesMl.total, necrotic: volumesMl.necrotic, edema: volumesMl.edema, enhancing: volumesMl.enhancing },
+      enhancingDiametersMm: enhancingDiameters && { longest: enhancingDiameters.longestMm, perpendicular: enhancingDiameters.perpendicularMm },
+      confidence: result.confidence.overall, segmentConfidence: result.confidence.regions, missing: [...result.missing],
+    },
+  };
+}
+
+/** For MLflow; the publisher takes it from there. */
+async function keepPicture(runId: string, { referenceVolume, result }: SegmentedStudy): Promise<void> {
+  const folder = join(artefactsFolder(config), runId);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await writeFile(join(folder, PICTURE), drawResult(referenceVolume, result.labelMap), { mode: 0o600 });
+}
+
+async function toEnd(error: unknown, { runId, identity }: ComputeJob): Promise<ComputeEnd> {
+  if (error instanceof UpstreamError && error.code === 'ORTHANC_UNAVAILABLE') {
+    return { kind: 'unavailable', reason: error.message, resultKept: await pending.find(identity) !== undefined };
+  }
+  const known = error instanceof AppError;
+  log[known ? 'info' : 'error']({ runId, err: error }, 'the computation failed');
+  return {
+    kind: 'failed', secondsPerStage: {},
+    error: known ? { code: error.code, message: error.message } : { code: 'INTERNAL', message: 'Something went wrong that should not have; the log tells more' },
+  };
+}
+
+process.on('message', (job: ComputeJob) => {
+  const tell = (message: ComputeProgress | ComputeEnd) => process.send?.(message);
+  compute(job, tell).catch((error: unknown) => toEnd(error, job)).then(tell);
+});
+// without its keeper nobody would hear the answer, and the lease would run out
+process.on('disconnect', () => process.exit(0));
+// the terminal's Ctrl-C is for the keeper, which gives the run back and then ends this process
+process.on('SIGINT', () => {});

@@ -1,0 +1,55 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+
+const Port = z.coerce.number().int().min(0).max(65535);
+const Flag = z.enum(['true', 'false']).transform(text => text === 'true');
+
+const Env = z.object({
+  /** Folder of everything the installation keeps: database, logs, tokens, keys. */
+  CEREBLOOM_HOME: z.string().default('.cerebloom'),
+  HOST: z.string().default('127.0.0.1'),
+  PORT: Port.default(8000),
+  ORTHANC_URL: z.url().default('http://127.0.0.1:8042'),
+  ORTHANC_USER: z.string().optional(),
+  ORTHANC_PASSWORD: z.string().optional(),
+  MLFLOW_URL: z.url().default('http://127.0.0.1:5000'),
+  /** `sqlite:<file>` or `postgres://…`; `sqlite:<CEREBLOOM_HOME>/cerebloom.db` where absent. */
+  DATABASE_URL: z.string().optional(),
+  MODELS_DIR: z.string().default('models'),
+  DEFAULT_MODEL: z.string().default('first-unet'),
+  OHIF_DIR: z.string().optional(),
+  PLUGINS_DIR: z.string().optional(),
+  ROUTING_FILE: z.string().default('orthanc-config/routing.json'),
+  /** Keys the pseudonyms of patients (HMAC-SHA-256); made at the first start where absent. */
+  PSEUDONYM_KEY: z.string().min(32).optional(),
+  INFERENCE_TIMEOUT_MS: z.coerce.number().positive().default(600_000),
+  INFERENCE_THREADS: z.coerce.number().int().min(0).default(0),
+  LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+  /** Set behind a TLS proxy, so that cookies are Secure. */
+  PUBLIC_URL: z.url().optional(),
+  /** Addresses of reverse proxies whose `X-Forwarded-For` is believed, as Express's `trust proxy` takes them. */
+  TRUST_PROXY: z.string().optional(),
+  /** How long a worker waits for an Orthanc that is down before the run fails. */
+  ORTHANC_PATIENCE_MS: z.coerce.number().nonnegative().default(120_000),
+  AUTH: z.enum(['token', 'off']).default('token'),
+  ROUTING: Flag.default(true),
+});
+export type Config = Readonly<z.infer<typeof Env>>;
+
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/** @throws ConfigError that names every bad variable. */
+export function readConfig(env: Record<string, string | undefined>): Config {
+  const read = Env.safeParse(env);
+  if (read.success) return Object.freeze(read.data);
+  throw new ConfigError(read.error.issues.map(issue => `${issue.path.join('.')}: ${issue.message}`).join('; '));
+}
+
+/** Where models are looked for: those that ship with the project, then those that were added to this installation. */
+export const modelFolders = (config: Pick<Config, 'MODELS_DIR' | 'CEREBLOOM_HOME'>): [string, string] =>
+  [config.MODELS_DIR, addedModelsFolder(config)];
+
+/** Where `npm run models -- add` and `get` put what they bring. */
+export const addedModelsFolder = (config: Pick<Config, 'CEREBLOOM_HOME'>): string => join(config.CEREBLOOM_HOME, 'models');

@@ -1,0 +1,82 @@
+import { join } from 'node:path';
+import { AuditLog } from './adapters/audit-log.ts';
+import { openDatabase, type Database } from './adapters/database.ts';
+import { openLog, type Logger } from './adapters/logger.ts';
+import { MlflowClient } from './adapters/mlflow-client.ts';
+import { ModelAvailability } from './adapters/model-availability.ts';
+import { ModelStore } from './adapters/model-store.ts';
+import { OrthancClient } from './adapters/orthanc-client.ts';
+import { OutboxRepository } from './adapters/outbox-repository.ts';
+import { pseudonymKey, pseudonymOf } from './adapters/pseudonym.ts';
+import { RunRepository } from './adapters/run-repository.ts';
+import { StatisticsRepository, statisticsListener } from './adapters/statistics-repository.ts';
+import { TokenRepository } from './adapters/token-repository.ts';
+import { WorkerRepository } from './adapters/worker-repository.ts';
+import { modelFolders, type Config } from './config.ts';
+import type { ModelCatalogue, StudyDirectory } from './flow/ports.ts';
+import { QueueView } from './flow/queue-view.ts';
+
+/** Every long-lived object of a process, built once. */
+export interface Context {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly now: () => number;
+  readonly db: Database;
+  readonly runs: RunRepository;
+  readonly queue: QueueView;
+  readonly workers: WorkerRepository;
+  readonly tokens: TokenRepository;
+  readonly audit: AuditLog;
+  readonly statistics: StatisticsRepository;
+  readonly outbox: OutboxRepository;
+  readonly orthanc: OrthancClient;
+  readonly studies: StudyDirectory;
+  readonly mlflow: MlflowClient;
+  readonly models: ModelStore;
+  readonly availability: ModelAvailability;
+  readonly catalogue: ModelCatalogue;
+  readonly pseudonym: (patientId: string) => string;
+  /** Aborted when the process is told to stop. */
+  readonly stopping: AbortSignal;
+  close(): Promise<void>;
+}
+
+/** A caller waits for the gateway's answer; a worker's run can wait longer. */
+const GATEWAY_PATIENCE_MS = 2_000;
+
+/** Opens everything that the gateway and the worker's keeper need. @throws when the database or the log can't be opened */
+export async function openContext(config: Config, part: 'gateway' | 'worker', stopping: AbortSignal): Promise<Context> {
+  const log = openLog({ home: config.CEREBLOOM_HOME, level: config.LOG_LEVEL, part, rotates: part === 'gateway' });
+  const now = Date.now;
+  const key = pseudonymKey(config.CEREBLOOM_HOME, config.PSEUDONYM_KEY);
+  const db = await openDatabase(config.DATABASE_URL ?? `sqlite:${join(config.CEREBLOOM_HOME, 'cerebloom.db')}`);
+  const runs = new RunRepository(db, statisticsListener);
+  const orthanc = openOrthanc(config, GATEWAY_PATIENCE_MS);
+  const mlflow = new MlflowClient(config.MLFLOW_URL);
+  const models = openModels(config);
+  return {
+    config, log, now, db, runs, queue: new QueueView(runs, now), workers: new WorkerRepository(db, now), tokens: new TokenRepository(db, now),
+    audit: new AuditLog(db, now), statistics: new StatisticsRepository(db), outbox: new OutboxRepository(db), orthanc, studies: orthanc, mlflow, models,
+    availability: new ModelAvailability(models),
+    catalogue: { manifest: async id => (await models.find(id ?? config.DEFAULT_MODEL)).manifest },
+    pseudonym: patientId => pseudonymOf(key, patientId),
+    stopping,
+    close: async () => {
+      await Promise.allSettled([orthanc.close(), mlflow.close()]);
+      await db.destroy();
+    },
+  };
+}
+
+export const openOrthanc = (config: Config, patienceMs: number): OrthancClient =>
+  new OrthancClient({ url: config.ORTHANC_URL, user: config.ORTHANC_USER, password: config.ORTHANC_PASSWORD, patienceMs });
+
+/** Models that ship with the project, and those that were added to this installation. */
+export const openModels = (config: Config): ModelStore =>
+  new ModelStore(modelFolders(config), config.INFERENCE_THREADS);
+
+/** Pictures of runs, until MLflow has them. */
+export const artefactsFolder = (config: Config): string => join(config.CEREBLOOM_HOME, 'artefacts');
+
+/** Results that are computed but not yet in Orthanc. */
+export const pendingFolder = (config: Config): string => join(config.CEREBLOOM_HOME, 'pending');

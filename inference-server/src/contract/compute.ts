@@ -1,0 +1,28 @@
+import type { RunResult } from './runs.ts';
+import type { Stage } from '../domain/run.ts';
+import type { StageSeconds } from '../domain/progress.ts';
+import type { Sequence } from '../domain/study.ts';
+import type { SeriesUid, StudyUid } from '../domain/uid.ts';
+
+/** What the keeper hands to the process that computes. */
+export interface ComputeJob {
+  readonly runId: string;
+  readonly identity: string;
+  readonly studyUid: StudyUid;
+  /** `<id>@<version>` */
+  readonly model: string;
+  /** Exactly these series: what the run was identified with. */
+  readonly series: Partial<Record<Sequence, SeriesUid>>;
+}
+
+export interface ComputeProgress { readonly kind: 'progress'; readonly stage: Stage; readonly within: number }
+
+/** How a computation ends by itself. `identity` is that of the images which were there when it computed. */
+export type ComputeEnd =
+  | { readonly kind: 'completed'; readonly result: RunResult; readonly identity: string; readonly secondsPerStage: StageSeconds }
+  | { readonly kind: 'failed'; readonly error: { readonly code: string; readonly message: string }; readonly secondsPerStage: StageSeconds }
+  /** Orthanc does not answer; whether the result is computed already, and kept on disk. */
+  | { readonly kind: 'unavailable'; readonly reason: string; readonly resultKept: boolean };
+
+/** `died` also says how: an exit code or a signal. */
+export type ComputeOutcome = ComputeEnd | { readonly kind: 'died'; readonly how: string };

@@ -1,0 +1,94 @@
+import { z } from 'zod';
+import { createDocument, type ZodOpenApiOperationObject } from 'zod-openapi';
+import { Health } from './health.ts';
+import { ModelList } from './models.ts';
+import { CreateReview, CreateRun, ListRuns, Problem, Run, RunEvent, RunPage, UidText } from './runs.ts';
+import { Daily, DailyQuery, DashboardUrl, Summary, Trends, TrendsQuery } from './statistics.ts';
+import { StudySeries } from './studies.ts';
+
+const json = (schema: z.ZodType) => ({ 'application/json': { schema } });
+const problem = (description: string) => ({ description, content: { 'application/problem+json': { schema: Problem } } });
+const answer = (description: string, schema: z.ZodType) => ({ description, content: json(schema) });
+const UNAUTHENTICATED = { 401: problem('`UNAUTHENTICATED`') };
+const READ_ERRORS = { 400: problem('`INVALID_REQUEST`'), ...UNAUTHENTICATED };
+const WRITE_ERRORS = { 400: problem('`INVALID_REQUEST`, `MALFORMED_JSON`'), ...UNAUTHENTICATED, 403: problem('`FORBIDDEN`, `CROSS_SITE`') };
+const RUN_ID = z.object({ id: z.string() });
+
+const read = (summary: string, schema: z.ZodType, more: Partial<ZodOpenApiOperationObject> = {}): ZodOpenApiOperationObject =>
+  ({ summary, ...more, responses: { 200: answer('', schema), ...READ_ERRORS, ...more.responses } });
+
+/** OpenAPI 3.1 of the whole interface, from the schemas that the server itself checks with. */
+export function openApi() {
+  return createDocument({
+    openapi: '3.1.0',
+    info: {
+      title: 'CereBloom', version: '1.0.0',
+      description: 'Brain-tumour segmentation of MR studies in Orthanc. Errors are RFC 9457 problems with a stable `code`. Not a medical device.',
+    },
+    servers: [{ url: '/' }],
+    security: [{ bearer: [] }, { session: [] }],
+    components: {
+      securitySchemes: {
+        bearer: { type: 'http', scheme: 'bearer', description: 'made by `npm run tokens`' },
+        session: { type: 'apiKey', in: 'cookie', name: 'cerebloom-session', description: 'what a browser has after `/sign-in`' },
+      },
+    },
+    paths: {
+      '/api/v1/runs': {
+        post: {
+          tags: ['Runs'], summary: 'Segment a study', description: 'Roles radiologist, service, admin.',
+          requestBody: { required: true, content: json(CreateRun) },
+          responses: {
+            202: { ...answer('queued', Run), headers: z.object({ Location: z.string() }) },
+            200: answer('the same work is known: the run that stands for it', Run),
+            ...WRITE_ERRORS,
+            404: problem('`STUDY_NOT_FOUND`, `MODEL_NOT_FOUND`'),
+            422: problem('`SERIES_MISSING`, `NOT_MR`, `SERIES_NOT_IN_STUDY`: the study can\'t be segmented; `runId` names the failed run'),
+            502: problem('`ORTHANC_UNAVAILABLE`, `ORTHANC_REFUSED`'),
+          },
+        },
+        get: read('Runs, newest first', RunPage, { tags: ['Runs'], requestParams: { query: ListRuns } }),
+      },
+      '/api/v1/runs/{id}': {
+        get: read('One run', Run, { tags: ['Runs'], requestParams: { path: RUN_ID }, responses: { 404: problem('`RUN_NOT_FOUND`') } }),
+      },
+      '/api/v1/runs/{id}/events': {
+        get: {
+          tags: ['Runs'], summary: 'Follow a run', requestParams: { path: RUN_ID, header: z.object({ 'Last-Event-ID': z.string().optional() }) },
+          description: 'Server-sent events until the final state. After a break the client goes on from `Last-Event-ID`.',
+          responses: { 200: { description: '', content: { 'text/event-stream': { schema: RunEvent } } }, ...UNAUTHENTICATED, 404: problem('`RUN_NOT_FOUND`') },
+        },
+      },
+      '/api/v1/runs/{id}/cancel': {
+        post: {
+          tags: ['Runs'], summary: 'Stop a run', requestParams: { path: RUN_ID },
+          responses: {
+            200: answer('cancelled', Run), 202: answer('its worker stops it within two seconds', Run),
+            ...WRITE_ERRORS, 404: problem('`RUN_NOT_FOUND`'), 409: problem('`RUN_ENDED`'),
+          },
+        },
+      },
+      '/api/v1/runs/{id}/review': {
+        post: {
+          tags: ['Runs'], summary: 'Accept, edit or reject a result', requestParams: { path: RUN_ID }, description: 'Roles radiologist, admin.',
+          requestBody: { required: true, content: json(CreateReview) },
+          responses: { 200: answer('', Run), ...WRITE_ERRORS, 404: problem('`RUN_NOT_FOUND`'), 409: problem('`RUN_NOT_COMPLETED`') },
+        },
+      },
+      '/api/v1/studies/{uid}/series': {
+        get: read('What each series was taken for, and why', StudySeries, {
+          tags: ['Studies'], requestParams: { path: z.object({ uid: UidText }) },
+          responses: { 404: problem('`STUDY_NOT_FOUND`'), 422: problem('`NOT_MR`'), 502: problem('`ORTHANC_UNAVAILABLE`') },
+        }),
+      },
+      '/api/v1/models': { get: read('Installed models', ModelList, { tags: ['Models'] }) },
+      '/api/v1/mlops/statistics/daily': { get: read('Figures of one day', Daily, { tags: ['MLOps'], requestParams: { query: DailyQuery } }) },
+      '/api/v1/mlops/statistics/trends': { get: read('Figures per day, and change against the days before', Trends, { tags: ['MLOps'], requestParams: { query: TrendsQuery } }) },
+      '/api/v1/mlops/statistics/summary': { get: read('All time and recent, by model and trigger', Summary, { tags: ['MLOps'] }) },
+      '/api/v1/mlops/dashboard-url': { get: read('Where MLflow shows the runs', DashboardUrl, { tags: ['MLOps'] }) },
+      '/health/live': { get: { tags: ['Operation'], summary: 'Whether the process runs', security: [], responses: { 200: answer('', z.object({ status: z.literal('alive') })) } } },
+      '/health/ready': { get: { tags: ['Operation'], summary: 'Whether a run would succeed now', responses: { 200: answer('ready or degraded', Health), 503: answer('not ready', Health), ...UNAUTHENTICATED } } },
+      '/metrics': { get: { tags: ['Operation'], summary: 'Prometheus metrics', responses: { 200: { description: '', content: { 'text/plain': { schema: z.string() } } }, ...UNAUTHENTICATED } } },
+    },
+  });
+}

@@ -1,0 +1,82 @@
+import { z } from 'zod';
+import { SEQUENCES } from './study.ts';
+
+const Positive = z.number().positive();
+const Size3 = z.tuple([z.int().positive(), z.int().positive(), z.int().positive()]);
+
+/** How a volume becomes a channel. */
+const Normalisation = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('z-score').describe('(v − mean) / sd over the brain; background 0'),
+    clip: z.tuple([z.number(), z.number()]).optional().describe('limits after scaling, in standard deviations'),
+  }),
+  z.strictObject({
+    kind: z.literal('z-score-trimmed').describe('mean and sd over the brain voxels within the two quantiles; applied to the whole image, background included'),
+    quantiles: z.tuple([z.number().min(0).max(1), z.number().min(0).max(1)]),
+  }),
+]);
+
+/** How the network is run over a brain. */
+const Tiling = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('whole').describe("the brain's box, padded to a multiple, in one go"),
+    multipleOf: z.int().positive(),
+    maxSize: Size3.describe('larger boxes are tiled with this size'),
+  }),
+  z.strictObject({
+    kind: z.literal('sliding').describe('overlapping tiles, blended with Gaussian weights'),
+    size: Size3,
+    overlap: z.number().min(0).max(0.9),
+  }),
+  z.strictObject({
+    kind: z.literal('valid').describe('the output is the inner part of the tile; tiles abut'),
+    size: Size3,
+    outputSize: Size3,
+    outputOffset: Size3.describe('tile voxel that the first output voxel belongs to'),
+  }),
+]);
+
+/** What the network answers. */
+const Output = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('regions').describe('one logit per nested region; sigmoid'),
+    order: z.array(z.enum(['wt', 'tc', 'et'])).length(3).refine(order => new Set(order).size === 3, 'must name each region once'),
+    activation: z.enum(['logits', 'probabilities']),
+  }),
+  z.strictObject({
+    kind: z.literal('classes').describe('one channel per class; arg max'),
+    order: z.array(z.enum(['background', 'necrotic', 'edema', 'enhancing'])).min(2),
+    activation: z.enum(['logits', 'probabilities']),
+  }),
+]);
+
+const Axis = z.enum(['L', 'R', 'P', 'A', 'S', 'I']);
+
+export const Manifest = z.strictObject({
+  id: z.string().regex(/^[a-z0-9][a-z0-9-]{1,63}$/),
+  version: z.string().regex(/^\d+\.\d+\.\d+$/),
+  title: z.string().min(1),
+  channels: z.array(z.enum(SEQUENCES)).min(1).max(4).describe('order of the input channels'),
+  requires: z.array(z.enum(SEQUENCES)).describe('sequences without which the model must not run; a missing other one is an all-zero channel'),
+  axes: z.tuple([Axis, Axis, Axis]).describe('patient direction in which each spatial input axis increases, slowest axis first'),
+  spacingMm: z.tuple([Positive, Positive, Positive]),
+  skullStripped: z.boolean().describe('whether the model expects only the brain'),
+  inputName: z.string(),
+  outputName: z.string(),
+  normalisation: Normalisation,
+  tiling: Tiling,
+  flips: z.boolean().default(false).describe('average over the eight mirrored inputs'),
+  output: Output,
+  file: z.string().regex(/^[\w-][\w.-]*$/, 'must be the name of a file beside the manifest').default('model.onnx'),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  source: z.string().optional().describe('where `models get` finds the file when it is not beside the manifest'),
+  licence: z.string().min(1),
+  training: z.strictObject({ cases: z.array(z.string()), note: z.string() }),
+  evaluation: z.array(z.strictObject({
+    data: z.string(),
+    cases: z.int().positive(),
+    dice: z.strictObject({ wt: z.number(), tc: z.number(), et: z.number() }),
+  })),
+});
+/** The facts of a model that the code needs; `models/<id>/manifest.json`. */
+export type Manifest = Readonly<z.infer<typeof Manifest>>;

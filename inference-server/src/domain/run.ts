@@ -1,0 +1,67 @@
+import type { LabelMap, Region, SegmentName } from './label-map.ts';
+import type { Sequence, SeriesSelection } from './study.ts';
+import type { InstanceUid, SeriesUid, StudyUid } from './uid.ts';
+
+/** Part of every run's identity: raise it when the same input may give another result. */
+export const PIPELINE_VERSION = '1.0.0';
+
+export const RUN_STATES = ['queued', 'running', 'completed', 'failed', 'cancelled', 'superseded', 'skipped'] as const;
+export type RunState = (typeof RUN_STATES)[number];
+export const isFinal = (state: RunState): boolean => state !== 'queued' && state !== 'running';
+
+export const STAGES = ['fetch', 'identify', 'decode', 'register', 'extract-brain', 'infer', 'write', 'store'] as const;
+export type Stage = (typeof STAGES)[number];
+
+export const TRIGGERS = ['viewer', 'api', 'routing', 'cli'] as const;
+export type Trigger = (typeof TRIGGERS)[number];
+
+/** Longest in-plane diameter and the longest one perpendicular to it, mm, on one slice of the reference series. */
+export interface Diameters {
+  readonly longestMm: number;
+  readonly perpendicularMm: number;
+  /** Slice index in the label map's grid. */
+  readonly slice: number;
+  /** End points in patient space, LPS mm. */
+  readonly longestEndsMm: readonly [readonly [number, number, number], readonly [number, number, number]];
+}
+
+export interface Measurements {
+  readonly volumesMl: Record<SegmentName, number> & { readonly total: number };
+  /** Of the enhancing segment; null where there is none. */
+  readonly enhancingDiameters: Diameters | null;
+}
+
+/** How sure the model is: the Dice that its own probabilities lead one to expect, 0…1; null for a region it did not find. */
+export interface Confidence {
+  /** Expected Dice of the whole tumour. */
+  readonly overall: number;
+  readonly regions: Record<Region, number | null>;
+}
+
+/** What a finished segmentation consists of, before it is written. */
+export interface SegmentationResult {
+  readonly labelMap: LabelMap;
+  readonly measurements: Measurements;
+  readonly confidence: Confidence;
+  readonly selection: SeriesSelection;
+  /** Sequences that the run went on without. */
+  readonly missing: readonly Sequence[];
+}
+
+/** One SOP instance as a DICOM Part 10 file. */
+export interface DicomFile {
+  readonly sopInstanceUid: InstanceUid;
+  readonly seriesUid: SeriesUid;
+  readonly bytes: Uint8Array;
+}
+
+export interface StoredResult {
+  readonly studyUid: StudyUid;
+  readonly segSeriesUid: SeriesUid;
+  readonly segInstanceUid: InstanceUid;
+  readonly srSeriesUid: SeriesUid;
+  readonly srInstanceUid: InstanceUid;
+}
+
+/** Told while a run computes; `progress` is 0…1 within the stage. */
+export type OnProgress = (stage: Stage, progress: number) => void;

@@ -1,0 +1,78 @@
+import { ModelError } from '../domain/errors.ts';
+import type { Vec3 } from '../domain/geometry.ts';
+import type { TumourProbabilities } from '../domain/probabilities.ts';
+import { gridOfBox, type Box, type GridView } from '../steps/model-grid.ts';
+import { blendTile, finishBlending, mirror, placeTile, planTiles, touchesBrain, type Tile } from '../steps/tiles.ts';
+import { toModelInput, type InputChannel } from '../steps/to-model-input.ts';
+import { KEPT_CHANNELS, outputChannels, toProbabilities } from '../steps/to-probabilities.ts';
+import type { TumourModel } from './ports.ts';
+
+interface Options {
+  readonly model: TumourModel;
+  readonly channels: readonly InputChannel[];
+  readonly view: GridView;
+  /** The brain's box in the view's axes. */
+  readonly box: Box;
+  /** 1 inside the brain, on the view's grid. */
+  readonly brain: Uint8Array;
+  /** Whether voxels outside the brain can be other than 0, so that the mask has to be looked at for each. */
+  readonly headVisible: boolean;
+  readonly onProgress: (progress: number) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Runs the model over the brain, tile by tile, through one input buffer. @throws the signal's reason when aborted. */
+export async function inferTumour({ model, channels, view, box, brain, headVisible, onProgress, signal }: Options): Promise<TumourProbabilities> {
+  const { tiling, output, flips } = model.manifest;
+  const plan = planTiles(tiling, box);
+  const tiles = plan.tiles.filter(tile => touchesBrain(brain, view, tile.output.low, tile.output.size));
+  const mirrorings = flips ? [0, 1, 2, 3, 4, 5, 6, 7] : [0];
+  const runs = tiles.length * mirrorings.length;
+  const geometry = gridOfBox(view.geometry, plan.low, plan.size);
+  const result = (values: Float32Array): TumourProbabilities => ({ kind: output.kind, geometry, values });
+
+  let done = 0;
+  const tileVoxels = count(tiles[0]!.size);
+  const input = new Float32Array(channels.length * tileVoxels);
+  const infer = async ({ low, size, output: part }: Tile): Promise<Float32Array> => {
+    let sum: Float32Array | null = null;
+    for (const axes of mirrorings) {
+      signal?.throwIfAborted();
+      toModelInput(channels, view, headVisible ? brain : null, low, size, input);
+      if (axes) mirror(input, channels.length, size, axes);
+      const answer = await model.infer(input, size);
+      const expected = outputChannels(output) * count(part.size);
+      if (answer.length !== expected) throw new ModelError('MODEL_OUTPUT', `The model answered ${answer.length} values where ${expected} were expected`);
+      if (axes) mirror(answer, outputChannels(output), part.size, axes);
+      const values = toProbabilities(answer, output, part.low, part.size, view, brain);
+      sum = sum ? addTo(sum, values) : values;
+      onProgress(++done / runs);
+    }
+    return mirrorings.length > 1 ? divideBy(sum!, mirrorings.length) : sum!;
+  };
+
+  if (plan.tiles.length === 1 && plan.tiles[0]!.output.size.every((n, axis) => n === plan.size[axis])) {
+    return result(await infer(plan.tiles[0]!));
+  }
+  const values = new Float32Array(KEPT_CHANNELS * count(plan.size));
+  const weights = new Float32Array(plan.blended ? count(plan.size) : 0);
+  for (const tile of tiles) {
+    const answer = await infer(tile);
+    if (plan.blended) blendTile(answer, KEPT_CHANNELS, tile.output, plan, values, weights);
+    else placeTile(answer, KEPT_CHANNELS, tile.output, plan, values);
+  }
+  if (plan.blended) finishBlending(values, KEPT_CHANNELS, weights);
+  return result(values);
+}
+
+const count = ([a, b, c]: Vec3): number => a * b * c;
+
+function addTo(sum: Float32Array, values: Float32Array): Float32Array {
+  for (let i = 0; i < sum.length; i++) sum[i]! += values[i]!;
+  return sum;
+}
+
+function divideBy(sum: Float32Array, n: number): Float32Array {
+  for (let i = 0; i < sum.length; i++) sum[i]! /= n;
+  return sum;
+}

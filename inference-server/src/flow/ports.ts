@@ -1,0 +1,78 @@
+import type { ComputeJob, ComputeOutcome, ComputeProgress } from '../contract/compute.ts';
+import type { Vec3 } from '../domain/geometry.ts';
+import type { Manifest } from '../domain/manifest.ts';
+import type { RigidTransform } from '../domain/rigid-transform.ts';
+import type { DicomFile } from '../domain/run.ts';
+import type { Series, Study } from '../domain/study.ts';
+import type { StudyUid } from '../domain/uid.ts';
+import type { Mask, Volume } from '../domain/volume.ts';
+
+/** Where a study comes from: Orthanc, or a folder of DICOM files. */
+export interface StudySource {
+  /** All series with their attributes and instances, no pixels. @throws StudyNotFoundError */
+  findStudy(uid: StudyUid): Promise<Study>;
+  /**
+   * The Part 10 files of one series, in the order of `series.instances`.
+   * @param onFile called after each file, for progress.
+   */
+  fetchSeries(series: Series, onFile?: () => void, signal?: AbortSignal): Promise<Uint8Array[]>;
+}
+
+/** Where results go. Storing the same SOP instance again overwrites it. */
+export interface ResultStore {
+  store(files: readonly DicomFile[]): Promise<void>;
+}
+
+/** A network that is loaded and ready, with the facts of its manifest. */
+export interface TumourModel {
+  readonly manifest: Manifest;
+  /**
+   * Runs the network once.
+   * @param input `[channel, slowest, middle, fastest axis]`; not kept, so it may be reused after the answer.
+   * @param size of the three spatial axes.
+   * @returns `[output channel, …]` as the manifest says; the caller may overwrite it.
+   * @throws ModelError `MODEL_OUTPUT` where the answer does not have the size that the manifest promises.
+   */
+  infer(input: Float32Array, size: Vec3): Promise<Float32Array>;
+}
+
+/** Finds the brain in a head. */
+export interface BrainExtractor {
+  /** For the record, e.g. `deepbet 1.0.2`. */
+  readonly name: string;
+  /** @param head T1-weighted at best, with skull. @returns on the same grid. @throws BrainNotFoundError */
+  extract(head: Volume, signal?: AbortSignal): Promise<Mask>;
+}
+
+/** Rigid, multi-modal registration of two volumes of one head. */
+export interface Registration {
+  /**
+   * @param sameFrame whether both share a frame of reference; else the start may be the volumes' centres.
+   * @returns takes a point of the reference (LPS, mm) to the same point of the moving volume; not checked for plausibility.
+   */
+  register(reference: Volume, moving: Volume, sameFrame: boolean, signal?: AbortSignal): Promise<RigidTransform>;
+}
+
+/** What a request for a run has to know of a study. */
+export interface StudyDirectory {
+  /** @throws StudyNotFoundError */
+  findStudy(uid: StudyUid): Promise<Study>;
+  /** @throws StudyNotFoundError */
+  studyHeader(uid: StudyUid): Promise<{ readonly patientId: string; readonly responsiblePhysician: string | null }>;
+}
+
+/** The models that are installed. */
+export interface ModelCatalogue {
+  /**
+   * @param id the default model where absent.
+   * @throws ModelError MODEL_NOT_FOUND, MODEL_INVALID
+   */
+  manifest(id?: string): Promise<Manifest>;
+}
+
+/** A process of its own that computes one run at a time. */
+export interface Computer {
+  /** @param signal kills the process when aborted; the outcome is then `died`. */
+  compute(job: ComputeJob, onProgress: (progress: ComputeProgress) => void, signal: AbortSignal): Promise<ComputeOutcome>;
+  close(): void;
+}

@@ -1,0 +1,124 @@
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from '../adapters/logger.ts';
+import type { MlflowClient, MlflowRun } from '../adapters/mlflow-client.ts';
+import type { Claim, OutboxRepository } from '../adapters/outbox-repository.ts';
+import type { RunRecord, RunRepository } from '../adapters/run-repository.ts';
+import type { StatisticsRepository } from '../adapters/statistics-repository.ts';
+import { UpstreamError } from '../domain/errors.ts';
+import { RUN_ID_TAG, toMlflow } from './mlflow-run.ts';
+import { reportOf, reportPage } from './run-report.ts';
+
+export interface PublisherDeps {
+  readonly outbox: OutboxRepository;
+  readonly runs: RunRepository;
+  readonly statistics: StatisticsRepository;
+  readonly mlflow: MlflowClient;
+  /** Where a run's picture waits: `<folder>/<runId>/result.png`. */
+  readonly artefactsFolder: string;
+  readonly log: Pick<Logger, 'info' | 'error'>;
+  /** ms since 1970 */
+  readonly now: () => number;
+}
+
+export interface Publisher {
+  /** Ends after the runs in hand are told. */
+  stop(): Promise<void>;
+}
+
+export const PICTURE = 'result.png';
+
+/** Runs told at the same time; MLflow answers one request at a time per process, so that more gain little. */
+const AT_ONCE = 3;
+const IDLE_MS = 500;
+/** Longer than any try takes (six requests with a time-out of half a minute each). */
+const LEASE_MS = 10 * 60_000;
+/** A try stops before it could meet the next holder of the lease. */
+const SAFETY_MS = 5 * 60_000;
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 60_000;
+const LONGEST_REFUSED_MS = 60 * 60_000;
+
+/**
+ * Tells MLflow of every run that ended, and of what becomes of it later: in the order of the outbox, each exactly
+ * once, whether MLflow or this process goes down in between. While MLflow does not answer, all runs wait with growing
+ * pauses of up to a minute; a run that MLflow refuses waits alone.
+ */
+export function startPublisher(deps: PublisherDeps): Publisher {
+  const stopping = new AbortController();
+  const lanes = Promise.all(Array.from({ length: AT_ONCE }, () => publishUntilStopped(deps, stopping.signal)));
+  return {
+    async stop() {
+      stopping.abort();
+      await lanes;
+    },
+  };
+}
+
+async function publishUntilStopped(deps: PublisherDeps, stopping: AbortSignal): Promise<void> {
+  let failures = 0;
+  while (!stopping.aborted) {
+    const outcome = await publishNext(deps).catch((error: unknown) => {
+      deps.log.error({ err: error }, 'the outbox cannot be read');
+      return 'unavailable' as const;
+    });
+    failures = outcome === 'unavailable' ? failures + 1 : 0;
+    const pauseMs = { published: 0, refused: 0, idle: IDLE_MS, unavailable: Math.min(FIRST_PAUSE_MS * 2 ** failures, LONGEST_PAUSE_MS) }[outcome];
+    if (pauseMs > 0) await delay(pauseMs, undefined, { signal: stopping }).catch(() => undefined);
+  }
+}
+
+/** Tells MLflow of one run. */
+export async function publishNext(deps: PublisherDeps): Promise<'published' | 'idle' | 'refused' | 'unavailable'> {
+  const claim = await deps.outbox.claim(LEASE_MS, deps.now());
+  if (!claim) return 'idle';
+  try {
+    const run = await deps.runs.find(claim.runId);
+    if (run) await publish(deps, claim, run);
+    await deps.outbox.published(claim, deps.now());
+    await rm(join(deps.artefactsFolder, claim.runId), { recursive: true, force: true });
+    return 'published';
+  } catch (error) {
+    const unavailable = error instanceof UpstreamError && error.code === 'MLFLOW_UNAVAILABLE';
+    const code = error instanceof UpstreamError ? error.code : 'INTERNAL';
+    // An experiment that someone deleted, or an MLflow with a new database.
+    if (!unavailable) deps.mlflow.forgetExperiment();
+    const pauseMs = unavailable ? 0 : Math.min(FIRST_PAUSE_MS * 2 ** claim.attempts, LONGEST_REFUSED_MS);
+    deps.log.error({ runId: claim.runId, attempts: claim.attempts, code, err: error }, 'a run could not be told to MLflow yet');
+    await deps.outbox.postpone(claim, `${code}: ${error instanceof Error ? error.message : ''}`.slice(0, 500), deps.now() + pauseMs);
+    return unavailable ? 'unavailable' : 'refused';
+  }
+}
+
+async function publish(deps: PublisherDeps, claim: Claim, run: RunRecord): Promise<void> {
+  const { mlflow, statistics, artefactsFolder } = deps;
+  const logged = toMlflow(run, await statistics.daySoFar(run.id) ?? { completed: 0, failed: 0 });
+  const target = await findOrMake(deps, claim, run, logged);
+  // Deleted in MLflow on purpose: it was told once, and stays deleted.
+  if (target.deleted) return;
+  await deps.outbox.made(claim, target.id);
+  await mlflow.logBatch(target.id, logged.endedAt, logged);
+  await mlflow.putArtifact(target, 'report.json', Buffer.from(JSON.stringify(reportOf(run), null, 2)), 'application/json');
+  await mlflow.putArtifact(target, 'report.md', Buffer.from(reportPage(run)), 'text/markdown');
+  const picture = await readFile(join(artefactsFolder, run.id, PICTURE)).catch(absent);
+  if (picture) await mlflow.putArtifact(target, PICTURE, picture, 'image/png');
+  await mlflow.endRun(target.id, logged.status, logged.endedAt);
+}
+
+async function findOrMake({ mlflow, now }: PublisherDeps, claim: Claim, run: RunRecord, logged: ReturnType<typeof toMlflow>): Promise<MlflowRun> {
+  if (claim.mlflowRunId !== null) {
+    const known = await mlflow.getRun(claim.mlflowRunId);
+    if (known) return known;
+    mlflow.forgetExperiment();
+  }
+  const experiment = await mlflow.experimentId();
+  const earlier = claim.triedBefore ? await mlflow.findRunByTag(experiment, RUN_ID_TAG, run.id) : undefined;
+  if (earlier) return earlier;
+  if (now() > claim.leaseUntil - SAFETY_MS) throw new UpstreamError('MLFLOW_UNAVAILABLE', 'MLflow took so long that the run may belong to another gateway by now');
+  return mlflow.createRun(experiment, logged.name, logged.startedAt, logged.tags);
+}
+
+function absent(cause: NodeJS.ErrnoException): undefined {
+  if (cause.code !== 'ENOENT') throw cause;
+}

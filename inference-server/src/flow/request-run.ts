@@ -1,0 +1,74 @@
+import type { Transaction } from 'kysely';
+import type { NewRun, RunError, RunRecord, RunRepository } from '../adapters/run-repository.ts';
+import type { Schema } from '../adapters/schema.ts';
+import { AppError, RunRefusedError } from '../domain/errors.ts';
+import { contentOf, identityOf } from '../domain/identity.ts';
+import type { Manifest } from '../domain/manifest.ts';
+import { newRunId } from '../domain/run-id.ts';
+import { PIPELINE_VERSION, type Trigger } from '../domain/run.ts';
+import type { Sequence, SeriesSelection, Study } from '../domain/study.ts';
+import type { SeriesUid, StudyUid } from '../domain/uid.ts';
+import { selectSeries } from '../steps/select-series.ts';
+import type { ModelCatalogue, StudyDirectory } from './ports.ts';
+
+export interface RunRequest {
+  readonly studyUid: StudyUid;
+  readonly modelId?: string | undefined;
+  readonly overrides?: Partial<Record<Sequence, SeriesUid>> | undefined;
+  /** Sequences without which the run must not go on, besides those that the model requires. */
+  readonly requires?: readonly Sequence[] | undefined;
+  readonly priority: number;
+  readonly force: boolean;
+  readonly trigger: Trigger;
+  readonly requestedBy: string;
+  readonly destination?: string | undefined;
+}
+
+export interface RequestDeps {
+  readonly studies: StudyDirectory;
+  readonly models: ModelCatalogue;
+  readonly runs: RunRepository;
+  readonly pseudonym: (patientId: string) => string;
+  readonly now: () => number;
+}
+
+/** Told inside the transaction that records the run. */
+export type Also = (trx: Transaction<Schema>, run: RunRecord) => Promise<void>;
+
+/**
+ * Finds out at once whether the study can be segmented, and queues it; the same work is never queued twice.
+ * A study that can't be segmented leaves a failed run (skipped, where nobody but a rule asked), so that statistics know of it.
+ * @throws StudyNotFoundError, ModelError, UpstreamError; RunRefusedError with the id of that run
+ */
+export async function requestRun(deps: RequestDeps, request: RunRequest, also?: Also): Promise<{ run: RunRecord; created: boolean }> {
+  const model = await deps.models.manifest(request.modelId);
+  const study = await deps.studies.findStudy(request.studyUid);
+  let selection: SeriesSelection;
+  try {
+    selection = selectSeries(study, [...new Set([...model.requires, ...request.requires ?? []])], request.overrides);
+  } catch (cause) {
+    if (!(cause instanceof AppError)) throw cause;
+    const state = request.trigger === 'routing' ? 'skipped' : 'failed';
+    const run = await refuseRun(deps, request, study, { state, error: { code: cause.code, message: cause.message } }, also);
+    throw new RunRefusedError(cause, run.id);
+  }
+  const run = await newRun(deps, request, model, identityOf(study, selection.used, model), selection);
+  return deps.runs.enqueue(run, deps.now(), request.force, also);
+}
+
+/** Records that a study is not segmented, and why. */
+export async function refuseRun(
+  deps: RequestDeps, request: RunRequest, study: Study, outcome: { readonly state: 'failed' | 'skipped'; readonly error: RunError }, also?: Also,
+): Promise<RunRecord> {
+  const model = await deps.models.manifest(request.modelId);
+  return deps.runs.recordEnded(await newRun(deps, request, model, contentOf(study), { used: {}, identities: [] }), outcome, deps.now(), also);
+}
+
+async function newRun(deps: RequestDeps, request: RunRequest, model: Manifest, identity: string, { used, identities }: SeriesSelection): Promise<NewRun> {
+  const { patientId, responsiblePhysician } = await deps.studies.studyHeader(request.studyUid);
+  return {
+    id: newRunId(deps.now()), identity, studyInstanceUid: request.studyUid, patientPseudonym: deps.pseudonym(patientId), responsiblePhysician,
+    model: { id: model.id, version: model.version }, pipelineVersion: PIPELINE_VERSION, trigger: request.trigger,
+    requestedBy: request.requestedBy, priority: request.priority, destination: request.destination ?? null, series: used, identities,
+  };
+}

@@ -1,0 +1,74 @@
+import type { RunRecord } from '../adapters/run-repository.ts';
+import { SEQUENCES, SEQUENCE_NAMES } from '../domain/study.ts';
+
+/** The machine-readable report of a run, in the words of `npm run segment`; no patient data. */
+export function reportOf(run: RunRecord) {
+  return {
+    runId: run.id,
+    state: run.state,
+    studyInstanceUid: run.studyInstanceUid,
+    patientPseudonym: run.patientPseudonym,
+    series: run.series,
+    notUsed: run.identities.filter(({ used }) => !used).map(({ uid, kind, reasons }) => ({ uid, kind, reason: reasons.join('; ') })),
+    missing: run.result?.missing ?? [],
+    model: run.model,
+    pipelineVersion: run.pipelineVersion,
+    trigger: run.trigger,
+    requestedBy: run.requestedBy,
+    queuedAt: run.queuedAt,
+    startedAt: run.startedAt,
+    finishedAt: run.finishedAt,
+    seconds: run.secondsPerStage,
+    error: run.error,
+    confidence: run.result?.confidence ?? null,
+    segmentConfidence: run.result?.segmentConfidence ?? null,
+    volumesCm3: run.result?.volumesMl ?? null,
+    enhancingDiametersMm: run.result?.enhancingDiametersMm ?? null,
+    segmentation: run.result && { segSeriesUid: run.result.segSeriesUid, segInstanceUid: run.result.segInstanceUid, srInstanceUid: run.result.srInstanceUid },
+  };
+}
+
+/** The same report for people; Markdown. */
+export function reportPage(run: RunRecord): string {
+  const { result } = run;
+  const model = `${run.model.id} ${run.model.version}`;
+  return [
+    '# Brain tumour segmentation',
+    `Run \`${run.id}\` of ${model}, pipeline ${run.pipelineVersion}: **${run.state}**`,
+    ...(run.error ? [`> \`${run.error.code}\` ${run.error.message}`] : []),
+    ...(result ? [
+      '## Findings',
+      'The picture `result.png` shows necrotic core in yellow, oedema in blue and enhancing tumour in orange; R marks the patient\'s right, A the front.',
+      table(['Region', 'Volume (mL)'], [
+        ['Whole tumour', number(result.volumesMl.total)], ['Necrotic core', number(result.volumesMl.necrotic)],
+        ['Oedema', number(result.volumesMl.edema)], ['Enhancing tumour', number(result.volumesMl.enhancing)],
+      ]),
+      result.enhancingDiametersMm
+        ? `Enhancing tumour: ${number(result.enhancingDiametersMm.longest)} × ${number(result.enhancingDiametersMm.perpendicular)} mm in plane.`
+        : 'No enhancing tumour was found.',
+      '## Confidence',
+      'The Dice that the model\'s own probabilities lead one to expect, 0 to 1.',
+      table(['Region', 'Expected Dice'], [
+        ['Overall', number(result.confidence)], ['Whole tumour', number(result.segmentConfidence.wt)],
+        ['Tumour core', number(result.segmentConfidence.tc)], ['Enhancing tumour', number(result.segmentConfidence.et)],
+      ]),
+    ] : []),
+    '## Series',
+    table(['Sequence', 'Series'], SEQUENCES.map(sequence => [SEQUENCE_NAMES[sequence], run.series[sequence] ?? (result?.missing.includes(sequence) ? 'missing; the model ran without it' : 'not used')])),
+    ...(run.identities.some(({ used }) => !used) ? [
+      'Not used:',
+      run.identities.filter(({ used }) => !used).map(({ uid, kind, reasons }) => `- \`${uid}\`: ${kind} (${reasons.join('; ')})`).join('\n'),
+    ] : []),
+    '## Time',
+    table(['Stage', 'Seconds'], Object.entries(run.secondsPerStage).map(([stage, seconds]) => [stage, number(seconds)])),
+    `Queued ${run.queuedAt}, started ${run.startedAt ?? 'never'}, ended ${run.finishedAt ?? 'not yet'}; asked for by ${run.requestedBy} (${run.trigger}).`,
+    `Study \`${run.studyInstanceUid}\`, patient pseudonym \`${run.patientPseudonym ?? 'unknown'}\`.`,
+    '*Not a medical device. A segmentation by software needs a reader\'s check.*',
+    '',
+  ].join('\n\n');
+}
+
+const number = (value: number | null): string => (value === null ? 'none found' : value.toFixed(2));
+
+const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [head, head.map(() => '---'), ...rows].map(cells => `| ${cells.join(' | ')} |`).join('\n');

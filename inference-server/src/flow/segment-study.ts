@@ -1,0 +1,190 @@
+import { readSlices } from '../dicom/read-instance.ts';
+import type { ResultOrigin } from '../dicom/result-attributes.ts';
+import { readSourceHeader } from '../dicom/source-header.ts';
+import { writeReport } from '../dicom/write-report.ts';
+import { writeSegmentation } from '../dicom/write-segmentation.ts';
+import { SeriesMissingError } from '../domain/errors.ts';
+import { identityOf } from '../domain/identity.ts';
+import type { StageSeconds } from '../domain/progress.ts';
+import type { DicomFile, OnProgress, SegmentationResult, Stage, StoredResult } from '../domain/run.ts';
+import { SEQUENCES, SEQUENCE_NAMES, type Sequence, type Series, type SeriesSelection } from '../domain/study.ts';
+import type { SeriesUid, StudyUid } from '../domain/uid.ts';
+import type { Volume } from '../domain/volume.ts';
+import { buildVolume, type BuiltVolume } from '../steps/build-volume.ts';
+import { selectSeries } from '../steps/select-series.ts';
+import type { BrainExtractor, Registration, ResultStore, StudySource, TumourModel } from './ports.ts';
+import { segmentVolumes } from './segment-volumes.ts';
+
+export interface SegmentDeps {
+  readonly source: StudySource;
+  readonly model: TumourModel;
+  readonly brainExtractor: BrainExtractor;
+  readonly registration: Registration;
+  /** Stages come in the order of `STAGES`. */
+  readonly onProgress?: OnProgress;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface SegmentRequest {
+  readonly studyUid: StudyUid;
+  /** The reader's choice of series; the others are identified. */
+  readonly overrides?: Partial<Record<Sequence, SeriesUid>> | undefined;
+  /** Uses the series of `overrides` alone: a run that was identified earlier keeps its series though others have arrived. */
+  readonly only?: boolean;
+}
+
+/** A study with its results in DICOM. */
+export interface SegmentedStudy {
+  readonly result: SegmentationResult;
+  readonly identity: string;
+  readonly referenceSeriesUid: SeriesUid;
+  readonly referenceVolume: Volume;
+  /** The brain extractor's name, or that the study came without skull. */
+  readonly brainFoundBy: string;
+  /** SEG and SR. */
+  readonly files: readonly [DicomFile, DicomFile];
+  readonly stored: StoredResult;
+  readonly seconds: StageSeconds;
+}
+
+/**
+ * From a study to its stored SEG and SR.
+ * @throws StudyNotFoundError, NotMrError, SeriesMissingError, GeometryError, PixelDataError, AlignmentError, BrainNotFoundError, ModelError,
+ *   UpstreamError; the signal's reason when aborted.
+ */
+export async function segmentStudy({ store, ...deps }: SegmentDeps & { readonly store: ResultStore }, request: SegmentRequest): Promise<SegmentedStudy> {
+  const computed = await computeStudy(deps, request);
+  const clock = new StageClock(computed.seconds);
+  deps.onProgress?.('store', 0);
+  await clock.time('store', () => store.store(computed.files));
+  return { ...computed, seconds: clock.seconds };
+}
+
+/** All of `segmentStudy` but storing, for callers that first keep the files safe. */
+export async function computeStudy(
+  { source, model, brainExtractor, registration, onProgress = () => {}, signal }: SegmentDeps, { studyUid, overrides, only = false }: SegmentRequest,
+): Promise<SegmentedStudy> {
+  const clock = new StageClock();
+  onProgress('fetch', 0);
+  const study = await clock.time('fetch', () => source.findStudy(studyUid));
+  const found = await clock.time('identify', () => selectSeries(study, model.manifest.requires, overrides));
+  const selection = only ? restrictedTo(found, overrides ?? {}) : found;
+  const wanted = model.manifest.channels.flatMap(sequence => study.series.filter(({ uid }) => uid === selection.used[sequence]).map(series => ({ sequence, series })));
+  if (!wanted.length) throw nothingToSee(model.manifest.channels, selection);
+  const identity = identityOf(study, selection.used, model.manifest);
+
+  const images = await readVolumes(source, wanted, clock, onProgress, signal);
+  const { reference, brainFoundBy, ...segmented } = await segmentVolumes({
+    volumes: mapValues(images, ({ built }) => built.volume), model, brainExtractor,
+    alignment: { registration, frames: mapValues(images, ({ header }) => header.frameOfReferenceUid) },
+    onProgress: clock.following(onProgress), ...(signal && { signal }),
+  });
+  clock.stop();
+  signal?.throwIfAborted();
+
+  onProgress('write', 0);
+  const result: SegmentationResult = { ...segmented, selection };
+  const { header, built: { sources } } = images[reference]!;
+  const origin: ResultOrigin = {
+    identity, header, sources, model: model.manifest, missing: result.missing, used: mapValues(images, image => image.header.seriesUid),
+  };
+  const files = await clock.time('write', () => [writeSegmentation(result.labelMap, origin), writeReport(result, origin)] as const);
+  const [seg, sr] = files;
+  return {
+    result, identity, files, brainFoundBy, referenceSeriesUid: header.seriesUid, referenceVolume: images[reference]!.built.volume, seconds: clock.seconds,
+    stored: { studyUid, segSeriesUid: seg.seriesUid, segInstanceUid: seg.sopInstanceUid, srSeriesUid: sr.seriesUid, srInstanceUid: sr.sopInstanceUid },
+  };
+}
+
+/** A model that requires no sequence in particular still can't run on none. */
+function nothingToSee(channels: readonly Sequence[], { identities }: SeriesSelection): SeriesMissingError {
+  const kinds = Map.groupBy(identities, ({ kind }) => kind);
+  return new SeriesMissingError(channels.map(sequence => SEQUENCE_NAMES[sequence]), [...kinds].map(([kind, { length }]) => `${length} ${kind}`).join(', '));
+}
+
+interface SeriesImages {
+  readonly built: BuiltVolume;
+  readonly header: ResultOrigin['header'];
+}
+type StudyImages = Partial<Record<Sequence, SeriesImages>>;
+
+/** Reads the series one by one; while one is decoded, the files of the next are on their way. */
+async function readVolumes(
+  source: StudySource, wanted: readonly { readonly sequence: Sequence; readonly series: Series }[],
+  clock: StageClock, onProgress: OnProgress, signal: AbortSignal | undefined,
+): Promise<StudyImages> {
+  const total = wanted.reduce((sum, { series }) => sum + series.instances.length, 0);
+  let files = 0;
+  const fetch = (at: number) => {
+    const next = wanted[at];
+    if (!next) return Promise.resolve([]);
+    const fetching = source.fetchSeries(next.series, () => onProgress('fetch', ++files / total), signal);
+    fetching.catch(() => {}); // where decoding the series before fails first, nobody waits for this one
+    return fetching;
+  };
+  const images: StudyImages = {};
+  let coming = fetch(0);
+  for (const [at, { sequence }] of wanted.entries()) {
+    const bytes = await clock.time('fetch', () => coming);
+    coming = fetch(at + 1);
+    images[sequence] = await clock.time('decode', () => decode(bytes));
+    signal?.throwIfAborted();
+  }
+  onProgress('decode', 1);
+  return images;
+}
+
+async function decode(files: readonly Uint8Array[]): Promise<SeriesImages> {
+  const slices = [];
+  for (const file of files) slices.push(...await readSlices(file));
+  return { built: buildVolume(slices), header: readSourceHeader(files[0]!) };
+}
+
+function restrictedTo({ identities }: SeriesSelection, used: SeriesSelection['used']): SeriesSelection {
+  const chosen = new Set(Object.values(used));
+  return { used, identities: identities.map(identity => ({ ...identity, used: chosen.has(identity.uid) })) };
+}
+
+const mapValues = <From, To>(of: Partial<Record<Sequence, From>>, map: (value: From) => To): Partial<Record<Sequence, To>> =>
+  Object.fromEntries(SEQUENCES.filter(sequence => of[sequence] !== undefined).map(sequence => [sequence, map(of[sequence]!)]));
+
+/** Adds up the seconds of each stage. */
+class StageClock {
+  readonly seconds: StageSeconds = {};
+  private stage: Stage | null = null;
+  private since = 0;
+
+  constructor(before: StageSeconds = {}) {
+    Object.assign(this.seconds, before);
+  }
+
+  async time<T>(stage: Stage, work: () => T | Promise<T>): Promise<T> {
+    const begin = performance.now();
+    try {
+      return await work();
+    } finally {
+      this.add(stage, begin);
+    }
+  }
+
+  /** Passes progress on; a stage lasts from its first word to that of the next. */
+  following(onProgress: OnProgress): OnProgress {
+    return (stage, progress) => {
+      if (stage !== this.stage) {
+        this.stop();
+        this.stage = stage;
+        this.since = performance.now();
+      }
+      onProgress(stage, progress);
+    };
+  }
+
+  stop(): void {
+    if (this.stage) this.add(this.stage, this.since);
+    this.stage = null;
+  }
+
+  private add(stage: Stage, begin: number): void {
+    this.seconds[stage] = (this.seconds[stage] ?? 0) + (performance.now() - begin) / 1000;
+  }
+}

@@ -1,0 +1,119 @@
+import { BrainNotFoundError, SeriesMissingError } from '../domain/errors.ts';
+import { sameGrid, type VolumeGeometry } from '../domain/geometry.ts';
+import type { LabelMap } from '../domain/label-map.ts';
+import type { Manifest } from '../domain/manifest.ts';
+import type { Confidence, Measurements, OnProgress } from '../domain/run.ts';
+import { SEQUENCE_NAMES, SEQUENCES, type Sequence } from '../domain/study.ts';
+import type { Mask, Volume } from '../domain/volume.ts';
+import { foregroundOf, isSkullStripped, resampleMask } from '../steps/brain-mask.ts';
+import { confidenceOf } from '../steps/confidence.ts';
+import { measure } from '../steps/measure.ts';
+import { boxInView, boxOfNonZero, fitsModel, modelGridAround, unionOfBoxes, viewAlong } from '../steps/model-grid.ts';
+import { scalingOf } from '../steps/normalise.ts';
+import { resample } from '../steps/resample.ts';
+import { toLabelMap } from '../steps/to-label-map.ts';
+import { inferTumour } from './infer-tumour.ts';
+import type { BrainExtractor, TumourModel } from './ports.ts';
+import { registerToReference, type Alignment, type StudyVolumes } from './register-volumes.ts';
+
+/** The series whose grid the result is on: the first of these that the study has. */
+const REFERENCE_ORDER: readonly Sequence[] = ['t1ce', 't1', 'flair', 't2'];
+/** Around the brain's box, so that its rim is interpolated from both sides. */
+const MARGIN_MM = 4;
+
+interface Options {
+  /** In patient space; not modified. */
+  readonly volumes: StudyVolumes;
+  readonly model: TumourModel;
+  readonly brainExtractor: BrainExtractor;
+  /** Absent for volumes that are known to lie on each other, as labelled cases do. */
+  readonly alignment?: Alignment;
+  /** Told of the stages `register`, `extract-brain` and `infer`. */
+  readonly onProgress?: OnProgress;
+  readonly signal?: AbortSignal;
+}
+
+export interface VolumesResult {
+  /** On the native grid of the reference series. */
+  readonly labelMap: LabelMap;
+  readonly measurements: Measurements;
+  readonly confidence: Confidence;
+  /** Sequences that the model knows and the study lacks. */
+  readonly missing: readonly Sequence[];
+  readonly reference: Sequence;
+  /** What found the brain: the extractor's name, or that the study came without skull. */
+  readonly brainFoundBy: string;
+}
+
+export const ALREADY_STRIPPED = 'already skull-stripped';
+
+/** Which of the sequences is the reference. @throws SeriesMissingError where there is none. */
+export function referenceOf(volumes: StudyVolumes): Sequence {
+  const reference = REFERENCE_ORDER.find(sequence => volumes[sequence]);
+  if (!reference) throw new SeriesMissingError(SEQUENCES.map(sequence => SEQUENCE_NAMES[sequence]), 'no volume');
+  return reference;
+}
+
+/**
+ * From the volumes of a study to the labelled tumour: register, find the brain, scale, run the model, label, measure.
+ * @throws SeriesMissingError, AlignmentError, FlatVolumeError, BrainNotFoundError, ModelError; the signal's reason when aborted.
+ */
+export async function segmentVolumes({ volumes, model, brainExtractor, alignment, onProgress = () => {}, signal }: Options): Promise<VolumesResult> {
+  const { manifest } = model;
+  const missing = manifest.channels.filter(sequence => !volumes[sequence]);
+  const required = missing.filter(sequence => manifest.requires.includes(sequence));
+  const present = manifest.channels.filter(sequence => volumes[sequence]).map(sequence => SEQUENCE_NAMES[sequence]);
+  if (required.length > 0) throw new SeriesMissingError(required.map(sequence => SEQUENCE_NAMES[sequence]), present.join(', '));
+
+  onProgress('register', 0);
+  const reference = referenceOf(volumes);
+  const stripped = isSkullStripped(Object.values(volumes));
+  const registered = alignment ? await registerToReference(volumes, reference, { ...alignment, stripped }, share => onProgress('register', share), signal) : volumes;
+  signal?.throwIfAborted();
+
+  onProgress('extract-brain', 0);
+  const head = registered[reference]!;
+  const extracted = stripped ? null : await brainExtractor.extract(head, signal);
+  const { grid, onGrid, brain } = toWorkGrid(registered, head.geometry, extracted, manifest);
+  signal?.throwIfAborted();
+
+  onProgress('infer', 0);
+  const box = boxOfNonZero(brain.voxels, grid);
+  if (!box) throw new BrainNotFoundError();
+  const view = viewAlong(grid, manifest.axes);
+  const visible = stripped ? null : brain.voxels;
+  const probabilities = await inferTumour({
+    model, view, brain: brain.voxels, headVisible: !stripped, signal,
+    channels: manifest.channels.map(sequence => {
+      const voxels = onGrid[sequence]?.voxels;
+      return voxels ? { voxels, scaling: scalingOf(voxels, grid.shape, box, visible, manifest.normalisation) } : null;
+    }),
+    box: boxInView(box, grid, view),
+    onProgress: progress => onProgress('infer', progress),
+  });
+  const labelMap = toLabelMap(probabilities, head.geometry, manifest.axes);
+  return {
+    labelMap, measurements: measure(labelMap), confidence: confidenceOf(probabilities, brain),
+    missing, reference, brainFoundBy: stripped ? ALREADY_STRIPPED : brainExtractor.name,
+  };
+}
+
+/**
+ * The volumes and the brain on the one grid that the model reads from: the reference's own where the model can read it as it is
+ * (then nothing is interpolated or copied that lies on it), else the model's grid around the brain.
+ */
+function toWorkGrid(registered: StudyVolumes, reference: VolumeGeometry, extracted: Mask | null, manifest: Manifest) {
+  const grid = fitsModel(reference, manifest) ? reference : gridAround(registered, reference, extracted, manifest);
+  const onto = (volume: Volume) => (sameGrid(volume.geometry, grid) ? volume : resample(volume, grid));
+  const onGrid: StudyVolumes = {};
+  for (const sequence of manifest.channels) if (registered[sequence]) onGrid[sequence] = onto(registered[sequence]);
+  const brain = extracted ? resampleMask(extracted, grid) : foregroundOf(Object.values(onGrid));
+  return { grid, onGrid, brain };
+}
+
+function gridAround(registered: StudyVolumes, reference: VolumeGeometry, extracted: Mask | null, manifest: Manifest): VolumeGeometry {
+  const seen = extracted ?? Object.values(registered).find(volume => volume.geometry === reference)!;
+  const box = unionOfBoxes([boxOfNonZero(seen.voxels, reference)].filter(found => found !== null));
+  if (!box) throw new BrainNotFoundError();
+  return modelGridAround(reference, box, manifest, MARGIN_MM);
+}

@@ -1,0 +1,129 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { AuditLog } from '../adapters/audit-log.ts';
+import type { Logger } from '../adapters/logger.ts';
+import type { OrthancClient } from '../adapters/orthanc-client.ts';
+import { recordDecision, type Candidate, type RoutingRepository } from '../adapters/routing-repository.ts';
+import { RunRefusedError, StudyNotFoundError, UpstreamError } from '../domain/errors.ts';
+import { contentOf } from '../domain/identity.ts';
+import { firstRule, type Routing } from '../domain/routing.ts';
+import type { Study } from '../domain/study.ts';
+import { refuseRun, requestRun, type RequestDeps } from './request-run.ts';
+
+export interface WatchDeps extends RequestDeps {
+  readonly orthanc: Pick<OrthancClient, 'changes' | 'lastChange' | 'studyOf' | 'studyIds' | 'studyHeaderById' | 'representativeTags'>;
+  readonly routing: Routing;
+  readonly routings: RoutingRepository;
+  readonly audit: AuditLog;
+  readonly log: Pick<Logger, 'info' | 'error'>;
+}
+
+const PAGE = 200;
+const POLL_MS = 1_000;
+const UNRIPE_MS = 1_000;
+const FIRST_PAUSE_MS = 2_000;
+const LONGEST_PAUSE_MS = 5 * 60_000;
+/** What is made of images, by us or by others: it never triggers a run. */
+const DERIVED_MODALITIES = new Set(['SEG', 'SR', 'PR', 'KO', 'RTSTRUCT', 'DOC']);
+
+/** Follows Orthanc's change feed and routes every study that arrives, once per content. */
+export async function watchOrthanc(deps: WatchDeps, stopping: AbortSignal): Promise<void> {
+  let quietFailures = 0;
+  while (!stopping.aborted) {
+    try {
+      const more = await readFeed(deps);
+      await judgeDue(deps);
+      quietFailures = 0;
+      if (more) continue;
+    } catch (error) {
+      // one line per outage, not one per second
+      if (quietFailures++ === 0) deps.log.error({ err: error }, 'Orthanc\'s changes can\'t be followed');
+    }
+    await delay(POLL_MS, undefined, { signal: stopping }).catch(() => undefined);
+  }
+}
+
+/**
+ * Reads one page of the feed. At the very first start it begins at the feed's end (or, by configuration, with every
+ * study there is); after that nothing is passed over, however long this process or Orthanc was down.
+ * @returns whether there is more to read at once.
+ */
+export async function readFeed({ orthanc, routing, routings, now }: WatchDeps): Promise<boolean> {
+  const cursor = await routings.cursor();
+  if (cursor === undefined) {
+    const end = await orthanc.lastChange();
+    await routings.advance(end, routing.existingStudies === 'route' ? await orthanc.studyIds() : [], now());
+    return true;
+  }
+  const { changes, last, done } = await orthanc.changes(cursor, PAGE);
+  if (changes.length === 0) {
+    // an Orthanc with a new, empty index counts from one again
+    if (await orthanc.lastChange() < cursor) await routings.advance(0, [], now());
+    return false;
+  }
+  const studies = await Promise.all(changes.filter(({ type }) => type !== 'Deleted').map(({ resource, id }) => {
+    if (resource === 'Study') return id;
+    return resource === 'Instance' || resource === 'Series' ? orthanc.studyOf(resource, id) : undefined;
+  }));
+  await routings.advance(last, [...new Set(studies.filter(id => id !== undefined))], now());
+  return !done;
+}
+
+/** Judges the candidates that are ripe. */
+export async function judgeDue(deps: WatchDeps): Promise<void> {
+  const { routings, log, now } = deps;
+  for (const candidate of await routings.dueCandidates(now(), 20)) {
+    try {
+      const verdict = await judge(deps, candidate);
+      if (verdict === 'unripe') await routings.postpone(candidate, now() + UNRIPE_MS, false);
+      else await routings.judged(candidate);
+    } catch (error) {
+      if (error instanceof StudyNotFoundError) {
+        await routings.judged(candidate);
+        continue;
+      }
+      log.error({ orthancStudy: candidate.orthancStudyId, attempts: candidate.attempts + 1, err: error }, 'a study can\'t be routed yet');
+      await routings.postpone(candidate, now() + Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** candidate.attempts), true);
+      if (error instanceof UpstreamError && error.code === 'ORTHANC_UNAVAILABLE') return;
+    }
+  }
+}
+
+async function judge(deps: WatchDeps, { orthancStudyId }: Candidate): Promise<'unripe' | 'done'> {
+  const { orthanc, routing, routings, audit, log, now } = deps;
+  const header = await orthanc.studyHeaderById(orthancStudyId);
+  if (!header.stable) return 'unripe';
+  const images = imagesOf(await deps.studies.findStudy(header.studyUid));
+  if (!images.series.length) return 'done';
+  const content = contentOf(images);
+  if (await routings.isDecided(header.studyUid, content)) return 'done';
+
+  const rule = firstRule(routing, await orthanc.representativeTags(orthancStudyId));
+  const name = rule?.name ?? 'none';
+  const decided = { study_uid: header.studyUid, content_hash: content, rule: name, decided_at_ms: now() };
+  const request = {
+    studyUid: header.studyUid, modelId: rule?.model, requires: rule?.requires, priority: rule?.priority ?? 0, force: false,
+    trigger: 'routing', requestedBy: `rule ${name}`, destination: rule?.destination,
+  } as const;
+  const skip = (reason: string) => refuseRun(deps, request, images, { state: 'skipped', error: { code: 'NOT_ROUTED', message: reason } },
+    (trx, run) => recordDecision(trx, { ...decided, action: 'skip', reason, run_id: run.id }));
+  const tell = async (runId: string, outcome: 'success' | 'refused', detail: string) => {
+    log.info({ runId, rule: name, detail }, outcome === 'success' ? 'study routed' : 'study skipped');
+    await audit.write({ actor: request.requestedBy, role: null, address: null, action: 'run.request', object: runId, outcome, detail });
+  };
+
+  if (rule?.action !== 'segment') {
+    const run = await skip(rule?.reason ?? 'No routing rule is about this study');
+    await tell(run.id, 'refused', 'NOT_ROUTED');
+    return 'done';
+  }
+  try {
+    const { run, created } = await requestRun(deps, request, (trx, { id }) => recordDecision(trx, { ...decided, action: 'segment', reason: '', run_id: id }));
+    await tell(run.id, 'success', created ? 'new' : 'known');
+  } catch (error) {
+    if (!(error instanceof RunRefusedError)) throw error;
+    await tell(error.runId, 'refused', error.code);
+  }
+  return 'done';
+}
+
+const imagesOf = (study: Study): Study => ({ ...study, series: study.series.filter(({ attributes }) => !DERIVED_MODALITIES.has(attributes.modality)) });

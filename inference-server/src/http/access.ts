@@ -1,0 +1,109 @@
+import { parseCookie } from 'cookie';
+import type { ErrorRequestHandler, Request, RequestHandler } from 'express';
+import type { AuditLog } from '../adapters/audit-log.ts';
+import type { TokenRepository } from '../adapters/token-repository.ts';
+import { may, type Caller, type Permission } from '../domain/access.ts';
+import { AccessError } from '../domain/errors.ts';
+
+/** `__Host-` would need HTTPS; over plain loopback a browser would drop such a cookie. */
+export const SESSION_COOKIE = 'cerebloom-session';
+const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
+const LOOPBACK_NAMES = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/;
+
+const callers = new WeakMap<Request, Caller>();
+
+/** Who asks; only behind `authenticate`. */
+export function callerOf(req: Request): Caller {
+  const caller = callers.get(req);
+  if (!caller) throw new AccessError('UNAUTHENTICATED', 'A bearer token is needed');
+  return caller;
+}
+
+export const addressOf = (req: Request): string | null => req.ip ?? null;
+
+export interface AccessDeps {
+  readonly tokens: TokenRepository;
+  /** Without authentication everyone on this machine is an administrator. */
+  readonly auth: 'token' | 'off';
+}
+
+/**
+ * Finds out who asks, by bearer token or session cookie. Browsers that ask for a page are sent to sign in,
+ * all others get 401.
+ */
+export function authenticate({ tokens, auth }: AccessDeps): RequestHandler {
+  return async (req, res, next) => {
+    if (auth === 'off') {
+      // a page of another site whose name was made to point here must not get in
+      if (!LOOPBACK_NAMES.test(req.get('Host') ?? '')) throw new AccessError('FORBIDDEN', 'Without authentication only this machine may ask');
+      refuseCrossSite(req);
+      callers.set(req, { name: 'anonymous', role: 'admin' });
+      return next();
+    }
+    const bearer = /^Bearer +(\S+)$/i.exec(req.get('Authorization') ?? '')?.[1];
+    const session = sessionOf(req);
+    const caller = bearer !== undefined ? await tokens.callerOfToken(bearer) : session !== undefined ? await tokens.callerOfSession(session) : undefined;
+    if (caller) {
+      if (bearer === undefined) refuseCrossSite(req);
+      callers.set(req, caller);
+      return next();
+    }
+    if (bearer === undefined && wantsPage(req)) {
+      res.redirect(302, `/sign-in?next=${encodeURIComponent(req.originalUrl)}`);
+      return;
+    }
+    throw new AccessError('UNAUTHENTICATED', bearer === undefined
+      ? 'A bearer token or a session is needed (npm run tokens makes tokens)'
+      : 'The token is unknown, expired or revoked');
+  };
+}
+
+/** Lets only callers pass whose role has the permission. */
+export function requires(permission: Permission | ((req: Request) => Permission)): RequestHandler {
+  return (req, _res, next) => {
+    const { role } = callerOf(req);
+    const needed = typeof permission === 'function' ? permission(req) : permission;
+    if (!may(role, needed)) throw new AccessError('FORBIDDEN', `The role ${role} may not ${WORDS[needed]}`);
+    next();
+  };
+}
+
+/** Every refusal of someone who showed who they are, or tried to, is an audit line. */
+export function auditRefusals(audit: AuditLog): ErrorRequestHandler {
+  return async (error, req, _res, next) => {
+    const caller = callers.get(req);
+    if (error instanceof AccessError && (caller || req.get('Authorization') !== undefined)) {
+      await audit.write({
+        actor: caller?.name ?? 'unknown', role: caller?.role ?? null, address: addressOf(req), action: 'access',
+        object: `${req.method} ${req.originalUrl.split('?')[0]}`, outcome: 'refused', detail: error.code,
+      });
+    }
+    next(error);
+  };
+}
+
+const WORDS: Record<Permission, string> = {
+  view: 'see this', run: 'start or cancel runs', review: 'review results', store: 'send images', administer: 'administer',
+};
+
+export const sessionOf = (req: Request): string | undefined => parseCookie(req.get('Cookie') ?? '')[SESSION_COOKIE];
+
+/**
+ * A browser sends the cookie by itself, so a request that changes something must come from our own pages.
+ * SameSite=Strict says the same; this holds for browsers and sibling ports that it does not cover.
+ */
+export function refuseCrossSite(req: Request): void {
+  if (SAFE_METHODS.includes(req.method)) return;
+  const site = req.get('Sec-Fetch-Site');
+  const origin = req.get('Origin');
+  const foreign = site !== undefined ? site !== 'same-origin' && site !== 'none' : origin !== undefined && hostOf(origin) !== req.get('Host');
+  if (foreign) throw new AccessError('CROSS_SITE', 'The request comes from a page of another site');
+}
+
+function hostOf(origin: string): string | undefined {
+  return URL.canParse(origin) ? new URL(origin).host : undefined;
+}
+
+function wantsPage(req: Request): boolean {
+  return (req.method === 'GET' || req.method === 'HEAD') && (req.get('Accept') ?? '').includes('text/html');
+}

@@ -1,0 +1,88 @@
+import { Router } from 'express';
+import type { RunRecord } from '../adapters/run-repository.ts';
+import { CreateReview, CreateRun, ListRuns, type Review, type Run, type RunPage } from '../contract/runs.ts';
+import { RequestError } from '../domain/errors.ts';
+import { isFinal } from '../domain/run.ts';
+import type { SeriesUid, StudyUid } from '../domain/uid.ts';
+import { requestRun, type RequestDeps } from '../flow/request-run.ts';
+import type { QueueView } from '../flow/queue-view.ts';
+import type { AuditLog } from '../adapters/audit-log.ts';
+import { addressOf, callerOf, requires } from './access.ts';
+import { streamEvents } from './run-events.ts';
+
+export interface RunsDeps extends RequestDeps {
+  readonly queue: QueueView;
+  readonly audit: AuditLog;
+  /** Aborted when the server stops. */
+  readonly stopping: AbortSignal;
+}
+
+export function runsRouter(deps: RunsDeps): Router {
+  const { runs, queue, audit, now } = deps;
+  const router = Router();
+
+  router.post('/runs', requires('run'), async (req, res) => {
+    const asked = CreateRun.parse(req.body);
+    const caller = callerOf(req);
+    const who = { actor: caller.name, role: caller.role, address: addressOf(req) };
+    try {
+      const { run, created } = await requestRun(deps, {
+        studyUid: asked.studyInstanceUid as StudyUid, modelId: asked.model, overrides: asked.series as Partial<Record<keyof Run['series'], SeriesUid>> | undefined,
+        priority: asked.priority, force: asked.force, trigger: asked.trigger, requestedBy: caller.name,
+      });
+      await audit.write({ ...who, action: 'run.request', object: run.id, outcome: 'success', detail: created ? 'new' : 'known' });
+      res.status(created ? 202 : 200).location(`/api/v1/runs/${run.id}`).json(await queue.toWire(run));
+    } catch (error) {
+      await audit.write({ ...who, action: 'run.request', object: asked.studyInstanceUid, outcome: 'failure', detail: (error as { code?: string }).code ?? 'INTERNAL' });
+      throw error;
+    }
+  });
+
+  router.get('/runs', requires('view'), async (req, res) => {
+    const { limit, ...filter } = ListRuns.parse(req.query);
+    const found = await runs.list({ ...filter, limit: limit + 1 });
+    const shown = found.slice(0, limit);
+    const page: RunPage = { runs: await Promise.all(shown.map(run => queue.toWire(run))), next: found.length > limit ? shown.at(-1)!.id : null };
+    res.json(page);
+  });
+
+  router.get('/runs/:id', requires('view'), async (req, res) => {
+    res.json(await queue.toWire(await existing(req.params.id as string)));
+  });
+
+  router.get('/runs/:id/events', requires('view'), async (req, res) => {
+    await streamEvents(req, res, await existing(req.params.id as string), deps);
+  });
+
+  router.post('/runs/:id/cancel', requires('run'), async (req, res) => {
+    const before = await existing(req.params.id as string);
+    if (isFinal(before.state) && before.state !== 'cancelled') {
+      throw new RequestError('RUN_ENDED', 409, `The run has already ended (${before.state})`);
+    }
+    const run = await runs.cancel(before.id, now()) ?? before;
+    const caller = callerOf(req);
+    await audit.write({ actor: caller.name, role: caller.role, address: addressOf(req), action: 'run.cancel', object: run.id, outcome: 'success' });
+    res.status(isFinal(run.state) ? 200 : 202).json(await queue.toWire(run));
+  });
+
+  router.post('/runs/:id/review', requires('review'), async (req, res) => {
+    const asked = CreateReview.parse(req.body);
+    const { id, state } = await existing(req.params.id as string);
+    if (state !== 'completed' && state !== 'superseded') throw new RequestError('RUN_NOT_COMPLETED', 409, `Only a completed run can be reviewed (this one is ${state})`);
+    const caller = callerOf(req);
+    const review: Review = {
+      decision: asked.decision, comment: asked.comment ?? null, segSeriesUid: asked.segSeriesUid ?? null, by: caller.name, at: new Date(now()).toISOString(),
+    };
+    const run = await runs.review(id, review, now());
+    await audit.write({ actor: caller.name, role: caller.role, address: addressOf(req), action: 'run.review', object: id, outcome: 'success', detail: asked.decision });
+    res.json(await queue.toWire(run));
+  });
+
+  return router;
+
+  async function existing(id: string): Promise<RunRecord> {
+    const run = await runs.find(id);
+    if (!run) throw new RequestError('RUN_NOT_FOUND', 404, 'There is no run with this id');
+    return run;
+  }
+}

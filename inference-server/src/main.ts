@@ -1,0 +1,82 @@
+import { createServer } from 'node:http';
+import { isIP } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { appConfig } from '../../extension/app-config.ts';
+import { buildApp } from './app.ts';
+import { ConfigError, readConfig, type Config } from './config.ts';
+import { artefactsFolder, openContext, type Context } from './context.ts';
+import { DeliveryRepository } from './adapters/delivery-repository.ts';
+import { readRouting, RoutingFileError } from './adapters/routing-file.ts';
+import { RoutingRepository } from './adapters/routing-repository.ts';
+import { deliverResults } from './flow/deliver-results.ts';
+import { startPublisher } from './flow/publish-runs.ts';
+import { watchOrthanc } from './flow/watch-orthanc.ts';
+
+const STOP_MS = 5_000;
+const HOUR_MS = 3_600_000;
+const EVENTS_KEPT_MS = 24 * HOUR_MS;
+
+/** Starts the gateway; answers how to stop it. */
+async function start(config: Config): Promise<() => Promise<void>> {
+  const routing = config.ROUTING ? readRouting(config.ROUTING_FILE) : undefined;
+  const stopping = new AbortController();
+  const context = await openContext(config, 'gateway', stopping.signal);
+  for (const { model } of routing?.rules ?? []) await context.catalogue.manifest(model);
+  const server = createServer(buildApp(context, appConfig()));
+  // a study may be sent through the gateway over a slow line
+  server.requestTimeout = HOUR_MS;
+  server.headersTimeout = 30_000;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(config.PORT, config.HOST, resolve);
+  });
+  context.log.info({ host: config.HOST, port: config.PORT }, 'gateway listens');
+  const publisher = startPublisher({ ...context, artefactsFolder: artefactsFolder(config) });
+  const background = [
+    deliverResults({ ...context, deliveries: new DeliveryRepository(context.db) }, stopping.signal),
+    ...(routing ? [watchOrthanc({ ...context, models: context.catalogue, routing, routings: new RoutingRepository(context.db) }, stopping.signal)] : []),
+    forgetOldEvents(context, stopping.signal),
+  ];
+  return async () => {
+    stopping.abort();
+    const closed = new Promise(resolve => server.close(resolve));
+    setTimeout(() => server.closeAllConnections(), STOP_MS).unref();
+    server.closeIdleConnections();
+    await Promise.all([closed, publisher.stop(), ...background]);
+    await context.close();
+  };
+}
+
+/** Events are for those who watch a run; a day after its end nobody does. */
+async function forgetOldEvents({ runs, now, log }: Context, stopping: AbortSignal): Promise<void> {
+  while (!stopping.aborted) {
+    await runs.forgetEvents(now() - EVENTS_KEPT_MS).catch((error: unknown) => log.error({ err: error }, 'old events can\'t be removed'));
+    await delay(HOUR_MS, undefined, { signal: stopping }).catch(() => undefined);
+  }
+}
+
+/** Whoever reaches an open port of a gateway without authentication is its administrator. */
+function refuseOpenDoor({ HOST, AUTH }: Config): void {
+  const loopback = HOST === 'localhost' || HOST === '::1' || (isIP(HOST) === 4 && HOST.startsWith('127.'));
+  if (AUTH === 'off' && !loopback) {
+    throw new ConfigError(`HOST=${HOST} would let other machines in without authentication; set AUTH=token, or HOST=127.0.0.1`);
+  }
+}
+
+try {
+  const config = readConfig(process.env);
+  refuseOpenDoor(config);
+  const stop = await start(config);
+  process.stdout.write(`CereBloom listens on http://${config.HOST}:${config.PORT}\n`);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      stop().then(() => process.exit(0), () => process.exit(1));
+    });
+  }
+} catch (error) {
+  const taken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+  const said = error instanceof ConfigError || error instanceof RoutingFileError || taken;
+  process.stderr.write(`The gateway can't start: ${taken ? `port ${process.env.PORT ?? 8000} is taken; set PORT` : (error as Error).message}\n`);
+  if (!said) process.stderr.write(`${(error as Error).stack}\n${String((error as Error).cause ?? '')}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,98 @@
+import { spacingMm, voxelVolumeMl, type VolumeGeometry } from '../domain/geometry.ts';
+import { REGIONS, type LabelMap, type Region } from '../domain/label-map.ts';
+import { distancesTo } from './distances.ts';
+
+/** How one region of an answer compares with the truth. */
+export interface RegionScore {
+  /** 2 |A ∩ B| / (|A| + |B|); null where the truth lacks the region. */
+  readonly dice: number | null;
+  /** 95th percentile Hausdorff distance, mm; null where the truth or the answer lacks the region. */
+  readonly hd95Mm: number | null;
+  /** Answer minus truth, mL; where the truth lacks the region this is its false volume. */
+  readonly volumeErrorMl: number;
+  readonly truthMl: number;
+}
+
+/** @param truth and `found` on one grid. */
+export function compareLabelMaps(truth: LabelMap, found: LabelMap): Record<Region, RegionScore> {
+  const of = (region: Region): RegionScore => {
+    const labels: readonly number[] = REGIONS[region];
+    const isIn = [0, 1, 2, 3].map(label => labels.includes(label));
+    let [inTruth, inFound, inBoth] = [0, 0, 0];
+    for (let at = 0; at < truth.labels.length; at++) {
+      const [t, f] = [isIn[truth.labels[at]!]!, isIn[found.labels[at]!]!];
+      if (t) inTruth++;
+      if (f) inFound++;
+      if (t && f) inBoth++;
+    }
+    const ml = voxelVolumeMl(truth.geometry);
+    return {
+      dice: inTruth === 0 ? null : (2 * inBoth) / (inTruth + inFound),
+      hd95Mm: inTruth === 0 || inFound === 0 ? null : hausdorff95Mm(truth, found, isIn),
+      volumeErrorMl: (inFound - inTruth) * ml,
+      truthMl: inTruth * ml,
+    };
+  };
+  return { wt: of('wt'), tc: of('tc'), et: of('et') };
+}
+
+/**
+ * The larger of the two directed 95th percentiles of the distances from one surface's voxels to the other surface, mm.
+ * A surface voxel is one with a face neighbour outside the region, or at the border of the volume; distances are between voxel
+ * centres, percentiles linear between neighbours: the definition of `monai.metrics.compute_hausdorff_distance(percentile=95)`.
+ */
+function hausdorff95Mm(truth: LabelMap, found: LabelMap, isIn: readonly boolean[]): number {
+  const box = boxOf([truth.labels, found.labels], truth.geometry.shape, isIn);
+  const [a, b] = [truth, found].map(({ labels }) => surfaceOf(labels, truth.geometry.shape, isIn, box));
+  const spacing = spacingMm(truth.geometry);
+  return Math.max(directed95(a!, distancesTo(b!, box.size, spacing)), directed95(b!, distancesTo(a!, box.size, spacing)));
+}
+
+interface Crop {
+  readonly low: readonly [number, number, number];
+  readonly size: readonly [number, number, number];
+}
+
+function boxOf(maps: readonly Uint8Array[], [slices, rows, columns]: VolumeGeometry['shape'], isIn: readonly boolean[]): Crop {
+  const low = [Infinity, Infinity, Infinity];
+  const high = [-1, -1, -1];
+  for (let k = 0, at = 0; k < slices; k++) {
+    for (let j = 0; j < rows; j++) {
+      for (let i = 0; i < columns; i++, at++) {
+        if (!maps.some(labels => isIn[labels[at]!])) continue;
+        [k, j, i].forEach((position, axis) => {
+          low[axis] = Math.min(low[axis]!, position);
+          high[axis] = Math.max(high[axis]!, position);
+        });
+      }
+    }
+  }
+  const each = (value: (axis: number) => number): [number, number, number] => [value(0), value(1), value(2)];
+  return { low: each(axis => low[axis]!), size: each(axis => high[axis]! - low[axis]! + 1) };
+}
+
+/** 1 on the surface voxels of a region, within the crop. */
+function surfaceOf(labels: Uint8Array, [slices, rows, columns]: VolumeGeometry['shape'], isIn: readonly boolean[], { low, size }: Crop): Uint8Array {
+  const surface = new Uint8Array(size[0] * size[1] * size[2]);
+  const inside = (k: number, j: number, i: number) =>
+    k >= 0 && j >= 0 && i >= 0 && k < slices && j < rows && i < columns && isIn[labels[(k * rows + j) * columns + i]!]!;
+  for (let c = 0, at = 0; c < size[0]; c++) {
+    for (let b = 0; b < size[1]; b++) {
+      for (let a = 0; a < size[2]; a++, at++) {
+        const [k, j, i] = [low[0] + c, low[1] + b, low[2] + a];
+        if (!inside(k, j, i)) continue;
+        const interior = inside(k - 1, j, i) && inside(k + 1, j, i) && inside(k, j - 1, i) && inside(k, j + 1, i)
+          && inside(k, j, i - 1) && inside(k, j, i + 1);
+        if (!interior) surface[at] = 1;
+      }
+    }
+  }
+  return surface;
+}
+
+function directed95(from: Uint8Array, distances: Float64Array): number {
+  const found = distances.filter((_, at) => from[at] === 1).sort();
+  const position = 0.95 * (found.length - 1);
+  const below = Math.floor(position);
+  return found[below]! + (position - below) * ((found[below + 1] ?? found[below]!) - found[below]!);
+}

@@ -1,0 +1,80 @@
+/** Largest relative error of a percentile read from a `LatencyHistogram`. */
+export const RELATIVE_ERROR = 0.01;
+
+const GAMMA = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR);
+const LOG_GAMMA = Math.log(GAMMA);
+const SHORTEST_S = 0.001;
+const LONGEST_S = 7 * 86_400;
+const FIRST = Math.ceil(Math.log(SHORTEST_S) / LOG_GAMMA);
+const LAST = Math.ceil(Math.log(LONGEST_S) / LOG_GAMMA);
+
+/**
+ * Durations counted in buckets whose bounds grow by a constant factor, as in DDSketch (Masson, Rim and Lee, VLDB 2019):
+ * sparse, `[bucket, count, bucket, count, …]`, buckets rising, counts positive. Bucket `i` holds γ^(i−1) < s ≤ γ^i.
+ * Adding and taking away are exact, so that two histograms of the same durations are equal in whatever order they were made.
+ * Durations below 1 ms and above 7 days count as those.
+ */
+export type LatencyHistogram = Int32Array<ArrayBuffer>;
+
+export const EMPTY_HISTOGRAM: LatencyHistogram = new Int32Array(0);
+
+export function histogramOf(seconds: number): LatencyHistogram {
+  const held = Math.min(Math.max(seconds, SHORTEST_S), LONGEST_S);
+  return Int32Array.of(Math.min(Math.max(Math.ceil(Math.log(held) / LOG_GAMMA), FIRST), LAST), 1);
+}
+
+/** The sum of histograms; those of `taken` are taken away. */
+export function combineHistograms(added: Iterable<LatencyHistogram>, taken: Iterable<LatencyHistogram> = []): LatencyHistogram {
+  const counts = new Int32Array(LAST - FIRST + 1);
+  const count = (histograms: Iterable<LatencyHistogram>, sign: 1 | -1) => {
+    for (const histogram of histograms) {
+      for (let at = 0; at < histogram.length; at += 2) counts[histogram[at]! - FIRST]! += sign * histogram[at + 1]!;
+    }
+  };
+  count(added, 1);
+  count(taken, -1);
+  let used = 0;
+  for (const n of counts) if (n !== 0) used++;
+  const sparse = new Int32Array(2 * used);
+  for (let bucket = 0, at = 0; bucket < counts.length; bucket++) {
+    if (counts[bucket] === 0) continue;
+    sparse[at++] = bucket + FIRST;
+    sparse[at++] = counts[bucket]!;
+  }
+  return sparse;
+}
+
+export function countOf(histogram: LatencyHistogram): number {
+  let count = 0;
+  for (let at = 1; at < histogram.length; at += 2) count += histogram[at]!;
+  return count;
+}
+
+/**
+ * The duration in seconds that the fraction `quantile` of the durations does not exceed (nearest rank),
+ * within `RELATIVE_ERROR`; null where nothing was counted.
+ */
+export function percentile(histogram: LatencyHistogram, quantile: number): number | null {
+  const rank = Math.max(Math.ceil(quantile * countOf(histogram)), 1);
+  let seen = 0;
+  for (let at = 0; at < histogram.length; at += 2) {
+    seen += histogram[at + 1]!;
+    if (seen >= rank) return (2 * GAMMA ** histogram[at]!) / (GAMMA + 1);
+  }
+  return null;
+}
+
+/** Bytes to keep: little-endian pairs of 32-bit integers, whatever the machine. */
+export function histogramToBytes(histogram: LatencyHistogram): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(histogram.length * 4);
+  const view = new DataView(bytes.buffer);
+  histogram.forEach((n, at) => view.setInt32(at * 4, n, true));
+  return bytes;
+}
+
+export function histogramFromBytes(bytes: Uint8Array): LatencyHistogram {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const histogram = new Int32Array(bytes.byteLength / 4);
+  for (let at = 0; at < histogram.length; at++) histogram[at] = view.getInt32(at * 4, true);
+  return histogram;
+}

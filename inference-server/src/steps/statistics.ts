@@ -1,0 +1,171 @@
+import { isFinal } from '../domain/run.ts';
+import type { RunState, Trigger } from '../domain/run.ts';
+import type { SegmentName } from '../domain/label-map.ts';
+import { EMPTY_HISTOGRAM, combineHistograms, histogramOf, percentile } from './histogram.ts';
+import type { LatencyHistogram } from './histogram.ts';
+
+/** What the statistics need of a run; ISO 8601 instants. */
+export interface CountedRun {
+  readonly id: string;
+  readonly state: RunState;
+  readonly trigger: Trigger;
+  readonly model: { readonly id: string; readonly version: string };
+  readonly startedAt: string | null;
+  readonly finishedAt: string | null;
+  readonly error: { readonly code: string } | null;
+  readonly result: { readonly confidence: number; readonly volumesMl: Readonly<Record<SegmentName | 'total', number>> } | null;
+  readonly review: { readonly decision: 'accepted' | 'edited' | 'rejected' } | null;
+}
+
+/**
+ * The whole numbers of a tally. Sums are kept in whole milliseconds, millionths and microlitres,
+ * so that adding and taking away in any order gives exactly what a recount gives.
+ */
+export const TALLY_NUMBERS = [
+  'completed', 'failed', 'cancelled', 'superseded', 'skipped', 'accepted', 'edited', 'rejected',
+  'processing_ms', 'confidence_millionths', 'total_ul', 'necrotic_ul', 'edema_ul', 'enhancing_ul',
+] as const;
+export type TallyNumber = (typeof TALLY_NUMBERS)[number];
+
+/** Runs that ended, counted and summed; times, confidence and volumes are those of completed runs. */
+export interface Tally extends Readonly<Record<TallyNumber, number>> {
+  readonly latency: LatencyHistogram;
+  /** Failed runs by error code. */
+  readonly failures: Readonly<Record<string, number>>;
+}
+
+export interface Figures {
+  daily_segmentations: number;
+  runs: number;
+  completed: number;
+  failed: number;
+  cancelled: number;
+  superseded: number;
+  skipped: number;
+  success_rate: number | null;
+  processing_time_seconds: { mean: number | null; p50: number | null; p95: number | null };
+  mean_confidence_score: number | null;
+  mean_volume_cm3: Record<SegmentName | 'total', number> | null;
+  total_volume_cm3: Record<SegmentName | 'total', number>;
+  reviews: { accepted: number; edited: number; rejected: number };
+  failures: Record<string, number>;
+}
+
+const numbers = (of: (name: TallyNumber) => number) =>
+  Object.fromEntries(TALLY_NUMBERS.map(name => [name, of(name)])) as Record<TallyNumber, number>;
+
+export const EMPTY_TALLY: Tally = { ...numbers(() => 0), latency: EMPTY_HISTOGRAM, failures: {} };
+
+/** What one run adds to the statistics; null while it has not ended. */
+export function tallyOf(run: CountedRun): Tally | null {
+  if (!isFinal(run.state) || run.finishedAt === null) return null;
+  const counted: Record<TallyNumber, number> = numbers(name => (name === run.state || name === run.review?.decision ? 1 : 0));
+  if (run.state === 'failed') return { ...counted, latency: EMPTY_HISTOGRAM, failures: { [run.error?.code ?? 'UNKNOWN']: 1 } };
+  if (run.state !== 'completed') return { ...counted, latency: EMPTY_HISTOGRAM, failures: {} };
+  const ms = processingMs(run);
+  const volumes = run.result?.volumesMl;
+  return {
+    ...counted,
+    processing_ms: ms,
+    confidence_millionths: Math.round((run.result?.confidence ?? 0) * 1e6),
+    total_ul: microlitres(volumes?.total), necrotic_ul: microlitres(volumes?.necrotic),
+    edema_ul: microlitres(volumes?.edema), enhancing_ul: microlitres(volumes?.enhancing),
+    latency: histogramOf(ms / 1000),
+    failures: {},
+  };
+}
+
+const microlitres = (ml = 0): number => Math.round(ml * 1000);
+
+/** From the start of the attempt that ended the run to its end, ms; waiting in the queue is not counted. */
+function processingMs({ startedAt, finishedAt }: CountedRun): number {
+  if (startedAt === null || finishedAt === null) return 0;
+  return Math.max(0, Date.parse(finishedAt) - Date.parse(startedAt));
+}
+
+/** The sum of `added` without `taken`; exact, so that taking a run's tally away leaves no trace of it. */
+export function combineTallies(added: readonly Tally[], taken: readonly Tally[] = []): Tally {
+  const failures: Record<string, number> = {};
+  const count = (tally: Tally, sign: 1 | -1) => {
+    for (const [code, n] of Object.entries(tally.failures)) failures[code] = (failures[code] ?? 0) + sign * n;
+  };
+  added.forEach(tally => { count(tally, 1); });
+  taken.forEach(tally => { count(tally, -1); });
+  const sum = (tallies: readonly Tally[], name: TallyNumber) => tallies.reduce((total, tally) => total + tally[name], 0);
+  return {
+    ...numbers(name => sum(added, name) - sum(taken, name)),
+    latency: combineHistograms(added.map(t => t.latency), taken.map(t => t.latency)),
+    failures: Object.fromEntries(Object.entries(failures).filter(([, n]) => n !== 0).sort()),
+  };
+}
+
+export function figuresOf(tally: Tally): Figures {
+  const { completed, failed, cancelled, superseded, skipped } = tally;
+  const mean = (sum: number): number | null => (completed === 0 ? null : sum / completed);
+  const volumes = { total: tally.total_ul / 1000, necrotic: tally.necrotic_ul / 1000, edema: tally.edema_ul / 1000, enhancing: tally.enhancing_ul / 1000 };
+  return {
+    daily_segmentations: completed,
+    runs: completed + failed + cancelled + superseded + skipped,
+    completed, failed, cancelled, superseded, skipped,
+    success_rate: completed + failed === 0 ? null : completed / (completed + failed),
+    processing_time_seconds: {
+      mean: mean(tally.processing_ms / 1000), p50: percentile(tally.latency, 0.5), p95: percentile(tally.latency, 0.95),
+    },
+    mean_confidence_score: mean(tally.confidence_millionths / 1e6),
+    mean_volume_cm3: completed === 0 ? null : {
+      total: volumes.total / completed, necrotic: volumes.necrotic / completed,
+      edema: volumes.edema / completed, enhancing: volumes.enhancing / completed,
+    },
+    total_volume_cm3: volumes,
+    reviews: { accepted: tally.accepted, edited: tally.edited, rejected: tally.rejected },
+    failures: { ...tally.failures },
+  };
+}
+
+/** The UTC calendar day of an instant, `YYYY-MM-DD`. A run belongs to the day of its end; UTC days all have 24 hours. */
+export const utcDay = (at: Date): string => at.toISOString().slice(0, 10);
+/** The UTC hour of an instant, `YYYY-MM-DDTHH`. */
+export const utcHour = (at: Date): string => at.toISOString().slice(0, 13);
+
+const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+
+/** `count` days that end with `last`, oldest first. */
+export const daysUpTo = (last: string, count: number): string[] =>
+  Array.from({ length: count }, (_, n) => utcDay(new Date(Date.parse(last) - (count - 1 - n) * DAY_MS)));
+
+/** The hour of `now` and the 23 before it, oldest first. */
+export const lastHours = (now: Date): string[] =>
+  Array.from({ length: 24 }, (_, n) => utcHour(new Date(now.getTime() - (23 - n) * HOUR_MS)));
+
+type Days = ReadonlyMap<string, Tally>;
+const tallies = (of: Days, days: readonly string[]): Tally[] => days.flatMap(day => of.get(day) ?? []);
+
+/**
+ * The days up to `today`, and how their sum differs from as many days before them.
+ * @param of tallies by day; a day without one had no runs.
+ */
+export function trends(of: Days, today: string, dayCount: number) {
+  const days = daysUpTo(today, 2 * dayCount);
+  const current = days.slice(dayCount);
+  const period = figuresOf(combineTallies(tallies(of, current)));
+  const previous = figuresOf(combineTallies(tallies(of, days.slice(0, dayCount))));
+  return {
+    from: current[0]!,
+    to: today,
+    days: current.map(date => ({ date, ...figuresOf(of.get(date) ?? EMPTY_TALLY) })),
+    period,
+    previous_period: previous,
+    change: {
+      runs: change(period.runs, previous.runs),
+      success_rate: change(period.success_rate, previous.success_rate),
+      mean_processing_time_seconds: change(period.processing_time_seconds.mean, previous.processing_time_seconds.mean),
+      mean_confidence_score: change(period.mean_confidence_score, previous.mean_confidence_score),
+      mean_total_volume_cm3: change(period.mean_volume_cm3?.total ?? null, previous.mean_volume_cm3?.total ?? null),
+    },
+  };
+}
+
+/** As a fraction of `before`: 0.1 is 10 % more; null where there was nothing to compare with. */
+const change = (now: number | null, before: number | null): number | null =>
+  now === null || before === null || before === 0 ? null : (now - before) / before;

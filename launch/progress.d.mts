@@ -1,0 +1,1 @@
+export function step<T>(title: string, task: () => Promise<T>): Promise<T>;

@@ -1,0 +1,3 @@
+export const MODE_ID = 'cerebloom';
+/** The mode's path: `/cerebloom?StudyInstanceUIDs=…`. */
+export const ROUTE_NAME = 'cerebloom';

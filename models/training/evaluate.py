@@ -1,0 +1,63 @@
+"""Dice of a checkpoint or an ONNX model on held-out cases, with all modalities and with each left out.
+
+    python models/training/evaluate.py <checkpoint.pt or model.onnx> --data <folder of cases> --cache <folder> \\
+        --fold 0 --out <scores.json>
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+
+from gliomanet.cases import MODALITIES, find_cases, load_case
+from gliomanet.network import REGIONS
+from gliomanet.predict import mean_dice, onnx_network, score, torch_network
+from gliomanet.split import FOLDS, held_out
+from gliomanet.state import load_ema
+
+SUBSETS = ((), *((name,) for name in MODALITIES))
+
+
+def main() -> None:
+    args = arguments()
+    torch.set_num_threads(args.threads)
+    folders = find_cases(args.data)
+    chosen = args.case or held_out([folder.name for folder in folders], args.fold, args.seed)
+    cases = [load_case(folder, args.cache) for folder in folders if folder.name in chosen]
+    if args.model.suffix == ".onnx":
+        network = onnx_network(str(args.model), args.threads)
+    else:
+        network = torch_network(load_ema(args.model))
+
+    report = {"model": args.model.name, "flips": args.flips, "cases": [case.id for case in cases], "subsets": []}
+    for without in SUBSETS:
+        scores = [score(network, case, without, args.flips) for case in cases]
+        mean = mean_dice(scores)
+        report["subsets"].append(
+            {"without": without, "mean": mean, "scores": dict(zip((case.id for case in cases), scores))}
+        )
+        name = f"without {without[0]}" if without else "all modalities"
+        print(f"{name:16}" + "".join(f"  {region} {mean[region]:.3f}" for region in REGIONS), flush=True)
+        # After each subset: an interrupted evaluation keeps what it has.
+        args.out.write_text(json.dumps(report, indent=1))
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--data", type=Path, action="append", required=True, help="as in training")
+    parser.add_argument("--cache", type=Path, required=True, help="normalised cases")
+    parser.add_argument("--fold", default="0", choices=[*map(str, range(FOLDS))])
+    parser.add_argument("--seed", type=int, default=0, help="as in training")
+    parser.add_argument("--case", action="append", help="only this case; may be repeated")
+    parser.add_argument("--flips", action="store_true", help="mean over the eight mirrorings")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--threads", type=int, default=2)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,231 @@
+"""Trains the glioma network; run again with the same --out, it continues where it was.
+
+    python models/training/train.py --data <folder of cases> --out <work folder>
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import math
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from gliomanet.augment import training_patch
+from gliomanet.cases import Case, find_cases, load_case
+from gliomanet.journal import Journal
+from gliomanet.loss import deep_supervision
+from gliomanet.predict import mean_dice, score, torch_network
+from gliomanet.split import FOLDS, held_out
+from gliomanet.state import State, load, new_state, save, update_ema
+
+PEAK_LEARNING_RATE = 2e-3
+WARM_UP = 100
+DECAY_SHARE = 0.35
+GRADIENT_CLIP = 2.0
+# Large patches cost 2.4 times as much: they come once the network knows what a tumour looks like.
+SMALL_SIDE, LARGE_SIDE, LARGE_FROM = 96, 128, 0.75
+LOG_EVERY = 20
+SAVE_EVERY_S = 240
+
+
+def main() -> None:
+    args = arguments()
+    torch.set_num_threads(args.threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    args.out.mkdir(parents=True, exist_ok=True)
+    cases = [load_case(folder, args.cache or args.out / "cache") for folder in find_cases(args.data)]
+    outside = held_out([case.id for case in cases], args.fold, args.seed)
+    inside = [case for case in cases if case.id not in outside]
+    validation = [case for case in cases if case.id in outside]
+    print(f"{len(inside)} training cases; held out: {', '.join(outside) or 'none'}", flush=True)
+
+    state = new_state(args.seed, device)
+    checkpoint = args.out / "checkpoint.pt"
+    if checkpoint.exists():
+        load(state, checkpoint)
+        print(f"continues at iteration {state.iteration}", flush=True)
+    describe(args, cases, outside)
+    journal = Journal(args.out, parameters(args, cases, outside), state.iteration)
+    train(args, state, inside, validation, journal, device)
+    if journal.mlflow:
+        journal.mlflow.artefact(checkpoint)
+        journal.mlflow.finish()
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, action="append", required=True, help="a case or a folder of cases; may be repeated")
+    parser.add_argument("--out", type=Path, required=True, help="work folder: checkpoint, metrics, curves")
+    parser.add_argument("--cache", type=Path, help="normalised cases (default: <out>/cache)")
+    parser.add_argument("--fold", default="0", choices=[*map(str, range(FOLDS)), "all"], help="which eight cases are held out; all: none")
+    parser.add_argument("--iterations", type=int, default=5000, help="a longer training may be asked for when it continues")
+    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--validate-every", type=int, default=500)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=0, help="processes that make patches beside the network (for a GPU)")
+    parser.add_argument("--bf16", action="store_true", help="for a GPU, or a CPU with AVX512-BF16 or AMX; slower on any other")
+    return parser.parse_args()
+
+
+def train(
+    args: argparse.Namespace,
+    state: State,
+    inside: list[Case],
+    validation: list[Case],
+    journal: Journal,
+    device: torch.device,
+) -> None:
+    stop = StopSignal()
+    before_decay = math.floor(args.iterations * (1 - DECAY_SHARE))
+    started, done, saved_at = time.monotonic(), 0.0, time.monotonic()
+    ahead = work(state.iteration, args.iterations, args.iterations)
+    running: list[float] = []
+    for image, target in patches(args, inside, state.iteration):
+        loss = step(state, image, target, learning_rate(state.iteration, args.iterations), device, args.bf16)
+        done += work(state.iteration, state.iteration + 1, args.iterations)
+        state.iteration += 1
+        running.append(loss)
+        if state.iteration % LOG_EVERY == 0:
+            left = (time.monotonic() - started) * (ahead - done) / done
+            mean = sum(running) / len(running)
+            running.clear()
+            journal.write(state.iteration, loss=mean, learningRate=learning_rate(state.iteration, args.iterations))
+            print(
+                f"{time.strftime('%H:%M:%S')} iteration {state.iteration}/{args.iterations}  loss {mean:.3f}  "
+                f"{(time.monotonic() - started) / done:.2f} s per small patch  "
+                f"left {int(left // 3600)}:{int(left // 60 % 60):02d}",
+                flush=True,
+            )
+        last = state.iteration == args.iterations
+        if stop.asked or last or time.monotonic() - saved_at > SAVE_EVERY_S:
+            save(state, args.out / "checkpoint.pt")
+            saved_at = time.monotonic()
+        if state.iteration == before_decay:
+            # From here a longer training can go on as if it had been planned so.
+            save(state, args.out / "before-decay.pt")
+        if stop.asked:
+            print(f"stopped at iteration {state.iteration}; the same command continues", flush=True)
+            raise SystemExit(0)
+        if validation and (last or state.iteration % args.validate_every == 0):
+            validate(state, validation, journal)
+
+
+def patches(args: argparse.Namespace, cases: list[Case], first: int) -> Iterator[tuple[Tensor, Tensor]]:
+    return iter(
+        DataLoader(
+            Patches(cases, args.iterations, args.batch, args.seed),
+            batch_size=args.batch,
+            sampler=range(first * args.batch, args.iterations * args.batch),
+            num_workers=args.workers,
+        )
+    )
+
+
+class Patches(Dataset[tuple[Tensor, Tensor]]):
+    """Patch number i of a training, a function of the seed and i."""
+
+    def __init__(self, cases: list[Case], iterations: int, batch: int, seed: int) -> None:
+        self.cases, self.iterations, self.batch, self.seed = cases, iterations, batch, seed
+
+    def __getitem__(self, i: int) -> tuple[Tensor, Tensor]:
+        draw = int.from_bytes(hashlib.sha256(f"{self.seed} {i}".encode()).digest()[:7], "big")
+        return training_patch(self.cases, side(i // self.batch, self.iterations), draw)
+
+
+def side(iteration: int, iterations: int) -> int:
+    return LARGE_SIDE if iteration >= LARGE_FROM * iterations else SMALL_SIDE
+
+
+def work(first: int, last: int, iterations: int) -> float:
+    """What the iterations first … last − 1 cost, in small patches."""
+    return sum((side(i, iterations) / SMALL_SIDE) ** 3 for i in range(first, last))
+
+
+def learning_rate(iteration: int, iterations: int) -> float:
+    """Warm-up, constant, linear to zero over the last third (Hägele 2024): unlike a cosine it lets a training be
+    made longer from before the decay."""
+    decay = (iterations - iteration) / (DECAY_SHARE * iterations)
+    return PEAK_LEARNING_RATE * min(1, (iteration + 1) / WARM_UP, decay)
+
+
+def step(state: State, image: Tensor, target: Tensor, rate: float, device: torch.device, bf16: bool) -> float:
+    """One update; image [batch, 4, x, y, z], target [batch, 3, x, y, z]. Gives the loss."""
+    for group in state.optimizer.param_groups:
+        group["lr"] = rate
+    state.network.train()
+    with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+        outputs = state.network(image.to(device, memory_format=torch.channels_last_3d))
+    loss = deep_supervision(outputs, target.to(device))
+    state.optimizer.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(state.network.parameters(), GRADIENT_CLIP)
+    state.optimizer.step()
+    update_ema(state)
+    return loss.item()
+
+
+def validate(state: State, validation: list[Case], journal: Journal) -> None:
+    """Whole held-out brains, all modalities, averaged weights."""
+    started = time.monotonic()
+    network = torch_network(state.ema)
+    dice = mean_dice([score(network, case) for case in validation])
+    journal.write(state.iteration, **{f"dice_{name}": value for name, value in dice.items()})
+    picture = journal.draw()
+    if journal.mlflow:
+        journal.mlflow.artefact(picture)
+    figures = "  ".join(f"{name} {value:.3f}" for name, value in dice.items())
+    print(f"held out: {figures}  ({time.monotonic() - started:.0f} s)", flush=True)
+
+
+def describe(args: argparse.Namespace, cases: list[Case], outside: list[str]) -> None:
+    """training.json: what the weights come from, for the export and the model card."""
+    about = {
+        "fold": args.fold,
+        "seed": args.seed,
+        "iterations": args.iterations,
+        "batch": args.batch,
+        "trainingCases": [case.id for case in cases if case.id not in outside],
+        "heldOut": outside,
+        "sha256": {case.id: case.sha256 for case in cases},
+    }
+    (args.out / "training.json").write_text(json.dumps(about, indent=1))
+
+
+def parameters(args: argparse.Namespace, cases: list[Case], outside: list[str]) -> dict[str, str]:
+    data = json.dumps({case.id: case.sha256 for case in cases}, sort_keys=True)
+    return {
+        "fold": args.fold,
+        "seed": str(args.seed),
+        "iterations": str(args.iterations),
+        "batch": str(args.batch),
+        "peak_learning_rate": str(PEAK_LEARNING_RATE),
+        "patch_sides": f"{SMALL_SIDE}, {LARGE_SIDE}",
+        "training_cases": str(len(cases) - len(outside)),
+        "held_out": ", ".join(outside),
+        "data_sha256": hashlib.sha256(data.encode()).hexdigest(),
+    }
+
+
+class StopSignal:
+    """SIGTERM or Ctrl-C: finish the iteration, save, leave."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        signal.signal(signal.SIGTERM, self.ask)
+        signal.signal(signal.SIGINT, self.ask)
+
+    def ask(self, *_: object) -> None:
+        self.asked = True
+
+
+if __name__ == "__main__":
+    main()

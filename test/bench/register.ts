@@ -1,0 +1,34 @@
+import { join } from 'node:path';
+import { ElastixRegistration } from '../../inference-server/src/adapters/elastix-registration.ts';
+import { readNifti } from '../../inference-server/src/adapters/nifti-file.ts';
+import { lacks, sharedFolder } from '../support/shared-data.ts';
+import { askPeer } from './bench-study.ts';
+import { median, skipped, type Bench } from './bench-result.ts';
+
+const CASE = 'data/tcga-fg-6692';
+const FIXED = 't1c.nii.gz';
+const MOVING = ['t1.nii.gz', 't2.nii.gz', 'flair.nii.gz'];
+const ROUNDS = 3;
+
+/** Three rigid registrations of a real, unaligned study in their own resolution, reading included; in turn with itk-elastix. */
+export const bench: Bench = async () => {
+  const absent = lacks(CASE);
+  if (absent) {
+    skipped('register', absent);
+    return [];
+  }
+  const files = [FIXED, ...MOVING].map(name => join(sharedFolder, CASE, name));
+  const registration = new ElastixRegistration();
+  const [ours, theirs]: [number[], number[]] = [[], []];
+  for (let round = 0; round < ROUNDS; round++) {
+    const begin = performance.now();
+    const [reference, ...moving] = await Promise.all(files.map(readNifti));
+    for (const volume of moving) await registration.register(reference!, volume, true);
+    ours.push((performance.now() - begin) / 1000);
+    const peer = round === 0 || theirs.length > 0 ? askPeer('register.py', [...files, '--engine', 'elastix']) : undefined;
+    if (peer) theirs.push(...peer.seconds);
+  }
+  const value = median(ours);
+  if (theirs.length === 0) return [{ name: 'register, three series', value, unit: 's', holds: true }];
+  return [{ name: 'register, three series', value, unit: 's', against: median(theirs), ratio: value / median(theirs), holds: true }];
+};

@@ -1,0 +1,74 @@
+import type { Page } from 'playwright-core';
+import { PNG } from 'pngjs';
+import { patientToVoxel } from '../../inference-server/src/domain/geometry.ts';
+import type { Vec3 } from '../../inference-server/src/domain/geometry.ts';
+import type { LabelMap } from '../../inference-server/src/domain/label-map.ts';
+
+/** Where a viewport is on the page, and what its corner pixels show in the patient. */
+export interface ViewportPlane {
+  /** CSS pixels. */
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+  /** LPS mm of the upper left corner, and steps in mm per CSS pixel to the right and down. */
+  readonly originMm: Vec3;
+  readonly rightMm: Vec3;
+  readonly downMm: Vec3;
+}
+
+/** Colour difference of a channel from which a pixel counts as painted. */
+const PAINTED = 14;
+
+/** The plane of the patient that an OHIF viewport shows, as cornerstone says. */
+export function planeOf(page: Page, viewportId: string): Promise<ViewportPlane> {
+  return page.evaluate(id => {
+    const { services } = window as unknown as { services: { cornerstoneViewportService: { getCornerstoneViewport(id: string): { element: Element; canvasToWorld(point: [number, number]): [number, number, number] } } } };
+    const viewport = services.cornerstoneViewportService.getCornerstoneViewport(id);
+    const { x, y, width, height } = viewport.element.getBoundingClientRect();
+    const at = (column: number, row: number) => [...viewport.canvasToWorld([column, row])] as [number, number, number];
+    const origin = at(0, 0);
+    const step = (to: [number, number, number]) => to.map((mm, axis) => (mm - origin[axis]!) / 100) as [number, number, number];
+    return { x, y, width, height, originMm: origin, rightMm: step(at(100, 0)), downMm: step(at(0, 100)) };
+  }, viewportId);
+}
+
+/** Pixels of a viewport that differ between two pictures of the page, `[row * width + column]`. */
+export function paintedPixels({ x, y, width, height }: ViewportPlane, withOverlay: Buffer, without: Buffer): Uint8Array {
+  const [a, b] = [PNG.sync.read(withOverlay), PNG.sync.read(without)];
+  const [columns, rows, left, top] = [Math.floor(width), Math.floor(height), Math.ceil(x), Math.ceil(y)];
+  const mask = new Uint8Array(columns * rows);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      const at = ((top + row) * a.width + left + column) * 4;
+      mask[row * columns + column] = [0, 1, 2].some(channel => Math.abs(a.data[at + channel]! - b.data[at + channel]!) > PAINTED) ? 1 : 0;
+    }
+  }
+  return mask;
+}
+
+/** Pixels of a viewport at which a label map has a label, `[row * width + column]`. @param mirrored left and right exchanged. */
+export function projectedPixels(plane: ViewportPlane, { geometry, labels }: LabelMap, mirrored = false): Uint8Array {
+  const [columns, rows] = [Math.floor(plane.width), Math.floor(plane.height)];
+  const [slices, height, width] = geometry.shape;
+  const mask = new Uint8Array(columns * rows);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      const across = mirrored ? columns - 1 - column : column;
+      const mm = [0, 1, 2].map(axis => plane.originMm[axis]! + (across + 0.5) * plane.rightMm[axis]! + (row + 0.5) * plane.downMm[axis]!);
+      const [k, j, i] = patientToVoxel(geometry, mm as unknown as Vec3).map(Math.round) as [number, number, number];
+      const inside = k >= 0 && k < slices && j >= 0 && j < height && i >= 0 && i < width;
+      mask[row * columns + column] = inside && labels[(k * height + j) * width + i]! > 0 ? 1 : 0;
+    }
+  }
+  return mask;
+}
+
+export function dice(a: Uint8Array, b: Uint8Array): number {
+  let [both, sum] = [0, 0];
+  a.forEach((value, n) => {
+    both += value & b[n]!;
+    sum += value + b[n]!;
+  });
+  return (2 * both) / sum;
+}

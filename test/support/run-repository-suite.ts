@@ -1,0 +1,149 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Database } from '../../inference-server/src/adapters/database.ts';
+import { RunRepository, type RunListener, type RunRecord } from '../../inference-server/src/adapters/run-repository.ts';
+import { aNewRun, aResult } from './runs.ts';
+
+/** What a run repository must do, whatever database is under it. */
+export function describeRunRepository(anEmptyDatabase: () => Promise<Database>): void {
+  let db: Database;
+  let runs: RunRepository;
+  let heard: [string, RunRecord][];
+
+  beforeEach(async () => {
+    heard = [];
+    const hear = (what: string) => async (_trx: unknown, run: RunRecord) => void heard.push([what, run]);
+    const listener: RunListener = { runFinished: hear('finished'), runSuperseded: hear('superseded'), runReviewed: hear('reviewed') };
+    db = await anEmptyDatabase();
+    runs = new RunRepository(db, listener);
+  });
+  afterEach(() => db.destroy());
+
+  const complete = async (run: ReturnType<typeof aNewRun>, now = 2000, force = false) => {
+    const { run: queued } = await runs.enqueue(run, 1000, force);
+    await runs.claim('w', 10_000, now);
+    return (await runs.finish(queued.id, 'w', { state: 'completed', result: aResult(), secondsPerStage: { infer: 3 } }, now))!;
+  };
+
+  describe('queueing a run', () => {
+    it.each(['queued', 'running', 'completed'])('answers with the known run when the same work is %s', async state => {
+      const first = (await runs.enqueue(aNewRun(), 1000)).run;
+      if (state !== 'queued') await runs.claim('w', 10_000, 1000);
+      if (state === 'completed') await runs.finish(first.id, 'w', { state: 'completed', result: aResult(), secondsPerStage: {} }, 1001);
+      const again = await runs.enqueue(aNewRun(), 2000);
+      expect(again).toMatchObject({ created: false, run: { id: first.id, state } });
+      expect(await runs.list({ limit: 10 })).toHaveLength(1);
+    });
+
+    it('starts a new run for work that failed', async () => {
+      const first = (await runs.enqueue(aNewRun(), 1000)).run;
+      await runs.claim('w', 10_000, 1000);
+      await runs.finish(first.id, 'w', { state: 'failed', error: { code: 'X', message: 'x' } }, 1001);
+      expect((await runs.enqueue(aNewRun(), 2000)).created).toBe(true);
+    });
+
+    it('runs completed work again when forced, and the new result supersedes the old one', async () => {
+      const first = await complete(aNewRun());
+      const second = await complete(aNewRun(), 3000, true);
+      expect(second.id).not.toBe(first.id);
+      expect(await runs.find(first.id)).toMatchObject({ state: 'superseded', supersededBy: second.id, error: { code: 'SUPERSEDED' } });
+      expect(heard.map(([what, { id }]) => [what, id])).toEqual([['finished', first.id], ['finished', second.id], ['superseded', first.id]]);
+    });
+
+    it('makes one run of many requests at the same time', async () => {
+      const answers = await Promise.all(Array.from({ length: 20 }, () => runs.enqueue(aNewRun(), 1000)));
+      expect(answers.filter(({ created }) => created)).toHaveLength(1);
+      expect(new Set(answers.map(({ run }) => run.id)).size).toBe(1);
+    });
+  });
+
+  describe('the queue', () => {
+    it('serves by priority, then by age', async () => {
+      const ids: Record<string, string> = {};
+      for (const [name, priority] of [['old', 5], ['low', 1], ['urgent', 9], ['young', 5]] as const) {
+        ids[name] = (await runs.enqueue(aNewRun({ identity: name, priority }), 1000)).run.id;
+      }
+      expect(await runs.queuePosition((await runs.find(ids.young!))!)).toBe(3);
+      const served: string[] = [];
+      for (let run = await runs.claim('w', 10_000, 2000); run; run = await runs.claim('w', 10_000, 2000)) served.push(run.identity);
+      expect(served).toEqual(['urgent', 'old', 'young', 'low']);
+    });
+
+    it('gives a run to one worker only', async () => {
+      await runs.enqueue(aNewRun(), 1000);
+      const claims = await Promise.all(Array.from({ length: 10 }, (_, n) => runs.claim(`w${n}`, 10_000, 2000)));
+      expect(claims.filter(Boolean)).toHaveLength(1);
+    });
+
+    it('does not let a worker finish a run that it has lost', async () => {
+      const { run } = await runs.enqueue(aNewRun(), 1000);
+      await runs.claim('slow', 100, 1000);
+      await runs.claim('next', 10_000, 2000);
+      expect(await runs.finish(run.id, 'slow', { state: 'completed', result: aResult(), secondsPerStage: {} }, 2001)).toBeUndefined();
+      expect((await runs.find(run.id))!.state).toBe('running');
+      expect(heard).toEqual([]);
+    });
+  });
+
+  describe('ending a run', () => {
+    it('leaves what MLflow must be told in the same transaction', async () => {
+      const { id } = await complete(aNewRun());
+      expect(await db.selectFrom('outbox').select(['run_id', 'kind', 'published_at_ms']).execute()).toEqual([{ run_id: id, kind: 'run', published_at_ms: null }]);
+    });
+
+    it('changes nothing when what is counted can\'t be written', async () => {
+      const failing = new RunRepository(db, { runFinished: () => Promise.reject(new Error('disk full')), runSuperseded: async () => {}, runReviewed: async () => {} });
+      const { run } = await failing.enqueue(aNewRun(), 1000);
+      await failing.claim('w', 10_000, 1000);
+      await expect(failing.finish(run.id, 'w', { state: 'completed', result: aResult(), secondsPerStage: {} }, 2000)).rejects.toThrow('disk full');
+      expect((await failing.find(run.id))!.state).toBe('running');
+      expect(await db.selectFrom('outbox').selectAll().execute()).toEqual([]);
+    });
+
+    it('lets the run stand that was asked for last, even where an earlier one ends later', async () => {
+      const early = (await runs.enqueue(aNewRun({ identity: 'early', priority: 1 }), 1000)).run;
+      const late = (await runs.enqueue(aNewRun({ identity: 'late', priority: 9 }), 1001)).run;
+      for (const worker of ['a', 'b']) await runs.claim(worker, 10_000, 1002);
+      for (const [id, worker] of [[late.id, 'a'], [early.id, 'b']] as const) {
+        await runs.finish(id, worker, { state: 'completed', result: aResult(), secondsPerStage: {} }, 2000);
+      }
+      expect(await runs.find(early.id)).toMatchObject({ state: 'superseded', supersededBy: late.id });
+      expect((await runs.find(late.id))!.state).toBe('completed');
+    });
+
+    it('leaves results of other models of the same study alone', async () => {
+      const one = await complete(aNewRun({ identity: 'a' }));
+      await complete(aNewRun({ identity: 'b', model: { id: 'another-model', version: '1.0.0' } }));
+      expect((await runs.find(one.id))!.state).toBe('completed');
+    });
+
+    it('tells a listener of the earlier decision when a review replaces one', async () => {
+      const { id } = await complete(aNewRun());
+      const review = { comment: null, segSeriesUid: null, by: 'dr', at: new Date(0).toISOString() };
+      await runs.review(id, { ...review, decision: 'rejected' }, 3000);
+      const run = await runs.review(id, { ...review, decision: 'accepted' }, 4000);
+      expect(run.review!.decision).toBe('accepted');
+      expect(heard.filter(([what]) => what === 'reviewed')).toHaveLength(2);
+    });
+  });
+
+  describe('the events of a run', () => {
+    it('tell its whole story in order, progress never going back', async () => {
+      const { run } = await runs.enqueue(aNewRun(), 1000);
+      await runs.claim('w', 10_000, 1000);
+      await runs.progress(run.id, 'w', 'infer', 0.6, 1100);
+      await runs.progress(run.id, 'w', 'infer', 0.4, 1200);
+      await runs.finish(run.id, 'w', { state: 'completed', result: aResult(), secondsPerStage: {} }, 1300);
+      const events = await runs.eventsAfter(run.id, 0);
+      expect(events.map(({ event }) => [event.state, event.progress])).toEqual([['queued', 0], ['running', 0], ['running', 0.6], ['running', 0.6], ['completed', 1]]);
+      expect((await runs.eventsAfter(run.id, events[2]!.seq)).map(({ seq }) => seq)).toEqual(events.slice(3).map(({ seq }) => seq));
+    });
+
+    it('are forgotten once the run has ended long ago', async () => {
+      const ended = await complete(aNewRun({ identity: 'a' }));
+      const { run: waiting } = await runs.enqueue(aNewRun({ identity: 'b' }), 1000);
+      await runs.forgetEvents(1_000_000);
+      expect(await runs.eventsAfter(ended.id, 0)).toEqual([]);
+      expect(await runs.eventsAfter(waiting.id, 0)).toHaveLength(1);
+    });
+  });
+}

@@ -1,0 +1,45 @@
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { PendingResults } from '../../../inference-server/src/adapters/pending-results.ts';
+import type { DicomFile } from '../../../inference-server/src/domain/run.ts';
+
+let folder: string;
+let pending: PendingResults<{ volume: number }>;
+const file = (uid: string, bytes: number[]) => ({ sopInstanceUid: uid, seriesUid: `${uid}.1`, bytes: Uint8Array.from(bytes) }) as unknown as DicomFile;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'pending-'));
+  pending = new PendingResults(join(folder, 'pending'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+describe('a result that waits to be stored', () => {
+  it('comes back as it was kept, also in another process', async () => {
+    await pending.keep('abc', [file('1.2', [1, 2]), file('1.3', [3])], { volume: 30 });
+    const found = (await new PendingResults(join(folder, 'pending')).find('abc'))!;
+    expect(found.answer).toEqual({ volume: 30 });
+    expect(found.files.map(({ sopInstanceUid, bytes }) => [sopInstanceUid, [...bytes]])).toEqual([['1.2', [1, 2]], ['1.3', [3]]]);
+  });
+
+  it('replaces an earlier one of the same identity, and leaves no draft', async () => {
+    await pending.keep('abc', [file('1.2', [1])], { volume: 1 });
+    await pending.keep('abc', [file('1.2', [2])], { volume: 2 });
+    expect((await pending.find('abc'))!.answer).toEqual({ volume: 2 });
+    expect(readdirSync(join(folder, 'pending'))).toEqual(['abc']);
+  });
+
+  it('is nobody else\'s to read, for it is a medical image', async () => {
+    await pending.keep('abc', [file('1.2', [1])], { volume: 1 });
+    expect(statSync(join(folder, 'pending/abc/0.dcm')).mode & 0o077).toBe(0);
+  });
+
+  it('is gone once removed, and absent before it was kept', async () => {
+    expect(await pending.find('abc')).toBeUndefined();
+    await pending.keep('abc', [file('1.2', [1])], { volume: 1 });
+    await pending.remove('abc');
+    expect(await pending.find('abc')).toBeUndefined();
+    expect(existsSync(join(folder, 'pending/abc'))).toBe(false);
+  });
+});

@@ -1,0 +1,30 @@
+import { runInNewContext } from 'node:vm';
+import { describe, expect, it } from 'vitest';
+import { appConfig, EXTENSION_URL, MODE_URL } from '../../../extension/app-config.ts';
+
+const read = () => {
+  const window: { config?: Record<string, unknown> } = {};
+  runInNewContext(appConfig(), { window });
+  return window.config!;
+};
+
+describe('the configuration of OHIF', () => {
+  it('loads our plugins', () => {
+    expect(read()).toMatchObject({ extensions: [EXTENSION_URL], modes: [MODE_URL], showStudyList: true });
+  });
+
+  it('knows no other host', () => {
+    expect(appConfig()).not.toMatch(/https?:|\/\//);
+  });
+
+  it('stores uploads through the same door as it reads', () => {
+    expect(read().dataSources).toMatchObject([{ configuration: { qidoRoot: '/dicom-web', wadoRoot: '/dicom-web', dicomUploadEnabled: true } }]);
+  });
+
+  it.each(['viewer', 'segmentation'])('puts the button last on the toolbar of the stock mode %s, and the panel first', mode => {
+    const { customizationService } = read() as { customizationService: { mode: Record<string, { toolbarSections: { $push: [{ primary: string[] }] }; rightPanels: object }> } };
+    const { toolbarSections, rightPanels } = customizationService.mode[mode]!;
+    expect(toolbarSections.$push[0].primary.at(-1)).toBe('SegmentTumour');
+    expect(rightPanels).toEqual({ $unshift: ['cerebloom.panelModule.tumour'] });
+  });
+});

@@ -1,0 +1,25 @@
+import { describe, expect, it } from 'vitest';
+import { SignInThrottle } from '../../../inference-server/src/http/sign-in-throttle.ts';
+
+describe('the sign-in throttle', () => {
+  it('makes an address wait longer with every failure, up to a minute, and leaves others alone', () => {
+    const throttle = new SignInThrottle(() => 0);
+    const waits = Array.from({ length: 12 }, () => {
+      throttle.failed('guesser');
+      return throttle.waitSeconds('guesser');
+    });
+    expect(waits).toEqual([0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60]);
+    expect(throttle.waitSeconds('reader')).toBe(0);
+  });
+
+  it('lets the address try again after the wait, and forgets after a success', () => {
+    let now = 0;
+    const throttle = new SignInThrottle(() => now);
+    for (let n = 0; n < 5; n++) throttle.failed('reader');
+    now = 2000;
+    expect(throttle.waitSeconds('reader')).toBe(0);
+    throttle.succeeded('reader');
+    throttle.failed('reader');
+    expect(throttle.waitSeconds('reader')).toBe(0);
+  });
+});

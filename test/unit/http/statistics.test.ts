@@ -1,0 +1,100 @@
+import type { AddressInfo } from 'node:net';
+import type { Server } from 'node:http';
+import express from 'express';
+import pino from 'pino';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openDatabase, type Database } from '../../../inference-server/src/adapters/database.ts';
+import { StatisticsRepository, countRun } from '../../../inference-server/src/adapters/statistics-repository.ts';
+import { Daily, DashboardUrl, Summary, Trends } from '../../../inference-server/src/contract/statistics.ts';
+import { UpstreamError } from '../../../inference-server/src/domain/errors.ts';
+import { authenticate } from '../../../inference-server/src/http/access.ts';
+import { errorHandler } from '../../../inference-server/src/http/problem.ts';
+import { statisticsRouter } from '../../../inference-server/src/http/statistics.ts';
+import { anEndedRun } from '../../support/counted-runs.ts';
+
+const NOW = Date.UTC(2026, 2, 10, 12, 30);
+let db: Database;
+let server: Server;
+let experimentId: () => Promise<string>;
+const config: { PUBLIC_URL?: string } = {};
+
+beforeEach(async () => {
+  db = await openDatabase('sqlite::memory:');
+  experimentId = async () => '7';
+  delete config.PUBLIC_URL;
+  const app = express();
+  app.use(authenticate({ tokens: undefined as never, auth: 'off' }));
+  app.use('/api/v1', statisticsRouter({ statistics: new StatisticsRepository(db), mlflow: { experimentId: () => experimentId() }, config, now: () => NOW }));
+  app.use(errorHandler(pino({ level: 'silent' })));
+  await new Promise<void>(resolve => { server = app.listen(0, '127.0.0.1', () => resolve()); });
+});
+afterEach(async () => {
+  await new Promise(resolve => server.close(resolve));
+  await db.destroy();
+});
+
+const origin = () => `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+const get = async (path: string) => {
+  const answer = await fetch(`${origin()}/api/v1/mlops/${path}`);
+  return { status: answer.status, body: await answer.json() as unknown };
+};
+const ended = (finishedAt: string, with_: Parameters<typeof anEndedRun>[0] = {}) =>
+  db.transaction().execute(trx => countRun(trx, anEndedRun({ startedAt: new Date(Date.parse(finishedAt) - 10_000).toISOString(), finishedAt, ...with_ })));
+
+describe('the statistics endpoints', () => {
+  it('give the figures of a day as the contract says, of today where none is named', async () => {
+    await ended('2026-03-10T08:00:00.000Z');
+    await ended('2026-03-09T08:00:00.000Z', { state: 'failed' });
+    expect(Daily.strict().parse((await get('statistics/daily')).body)).toMatchObject({ date: '2026-03-10', completed: 1, failed: 0 });
+    expect(Daily.parse((await get('statistics/daily?date=2026-03-09')).body)).toMatchObject({ date: '2026-03-09', completed: 0, failed: 1, success_rate: 0 });
+  });
+
+  it('give zeros and nulls for a day without runs', async () => {
+    expect(Daily.parse((await get('statistics/daily?date=2031-01-01')).body)).toMatchObject({ runs: 0, success_rate: null, mean_volume_cm3: null });
+  });
+
+  it('give a trend of as many days as asked, with the change against the days before', async () => {
+    for (const day of ['07', '08', '09', '10']) await ended(`2026-03-${day}T08:00:00.000Z`);
+    await ended('2026-03-10T09:00:00.000Z');
+    const trends = Trends.strict().parse((await get('statistics/trends?days=2')).body);
+    expect(trends.days.map(({ date, runs }) => [date, runs])).toEqual([['2026-03-09', 1], ['2026-03-10', 2]]);
+    expect(trends.change.runs).toBeCloseTo(0.5);
+  });
+
+  it('give seven days of trend where no number is named', async () => {
+    expect(Trends.parse((await get('statistics/trends')).body).days).toHaveLength(7);
+  });
+
+  it('sum up all time, 24 hours, 7 and 30 days, per model and per trigger', async () => {
+    await ended('2026-03-10T08:00:00.000Z', { trigger: 'routing' });
+    await ended('2026-03-09T12:00:00.000Z', { model: { id: 'other', version: '2.0.0' } });
+    await ended('2026-03-04T12:00:00.000Z');
+    await ended('2026-03-03T12:00:00.000Z');
+    await ended('2025-03-03T12:00:00.000Z');
+    const summary = Summary.strict().parse((await get('statistics/summary')).body);
+    expect([summary.all_time, summary.last_30_days, summary.last_7_days, summary.last_24_hours].map(({ completed }) => completed)).toEqual([5, 4, 3, 1]);
+    expect(summary.by_model.map(({ model, version, figures }) => [model, version, figures.completed])).toEqual([['a-model', '1.0.0', 4], ['other', '2.0.0', 1]]);
+    expect(summary.by_trigger.map(({ trigger, figures }) => [trigger, figures.completed])).toEqual([['routing', 1], ['viewer', 4]]);
+  });
+
+  it.each(['statistics/daily?date=yesterday', 'statistics/daily?date=2026-02-30', 'statistics/daily?day=1', 'statistics/trends?days=0', 'statistics/trends?days=1101', 'statistics/trends?days=x'])(
+    'refuse %s', async path => {
+      expect((await get(path)).status).toBe(400);
+    });
+
+  it('point to the experiment through the door that the caller came by', async () => {
+    const { url, experiment } = DashboardUrl.parse((await get('dashboard-url')).body);
+    expect(url.split('?')[0]).toBe(`${origin()}/mlflow/#/experiments/7/runs`);
+    expect(experiment).toBe('cerebloom_brain_tumor_segmentation');
+  });
+
+  it('point to the public address where there is one', async () => {
+    config.PUBLIC_URL = 'https://cerebloom.example/';
+    expect(((await get('dashboard-url')).body as { url: string }).url).toMatch(/^https:\/\/cerebloom\.example\/mlflow\/#/);
+  });
+
+  it('say so where MLflow has never answered', async () => {
+    experimentId = async () => { throw new UpstreamError('MLFLOW_UNAVAILABLE', 'MLflow does not answer'); };
+    expect(await get('dashboard-url')).toMatchObject({ status: 502, body: { code: 'MLFLOW_UNAVAILABLE' } });
+  });
+});
