@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { AuditLog } from './adapters/audit-log.ts';
+import { statisticsListener } from './adapters/count-runs.ts';
 import { openDatabase, type Database } from './adapters/database.ts';
 import { openLog, type Logger } from './adapters/logger.ts';
 import { MlflowClient } from './adapters/mlflow-client.ts';
@@ -9,7 +10,7 @@ import { OrthancClient } from './adapters/orthanc-client.ts';
 import { OutboxRepository } from './adapters/outbox-repository.ts';
 import { pseudonymKey, pseudonymOf } from './adapters/pseudonym.ts';
 import { RunRepository } from './adapters/run-repository.ts';
-import { StatisticsRepository, statisticsListener } from './adapters/statistics-repository.ts';
+import { StatisticsRepository } from './adapters/statistics-repository.ts';
 import { TokenRepository } from './adapters/token-repository.ts';
 import { WorkerRepository } from './adapters/worker-repository.ts';
 import { modelFolders, type Config } from './config.ts';
@@ -35,7 +36,7 @@ export interface Context {
   readonly models: ModelStore;
   readonly availability: ModelAvailability;
   readonly catalogue: ModelCatalogue;
-  readonly pseudonym: (patientId: string) => string;
+  readonly pseudonym: (personal: string) => string;
   /** Aborted when the process is told to stop. */
   readonly stopping: AbortSignal;
   close(): Promise<void>;
@@ -59,7 +60,7 @@ export async function openContext(config: Config, part: 'gateway' | 'worker', st
     audit: new AuditLog(db, now), statistics: new StatisticsRepository(db), outbox: new OutboxRepository(db), orthanc, studies: orthanc, mlflow, models,
     availability: new ModelAvailability(models),
     catalogue: { manifest: async id => (await models.find(id ?? config.DEFAULT_MODEL)).manifest },
-    pseudonym: patientId => pseudonymOf(key, patientId),
+    pseudonym: personal => pseudonymOf(key, personal),
     stopping,
     close: async () => {
       await Promise.allSettled([orthanc.close(), mlflow.close()]);

@@ -5,16 +5,18 @@ import { appConfig } from '../../extension/app-config.ts';
 import { buildApp } from './app.ts';
 import { ConfigError, readConfig, type Config } from './config.ts';
 import { artefactsFolder, openContext, type Context } from './context.ts';
+import { countUncounted } from './adapters/count-runs.ts';
 import { DeliveryRepository } from './adapters/delivery-repository.ts';
 import { readRouting, RoutingFileError } from './adapters/routing-file.ts';
 import { RoutingRepository } from './adapters/routing-repository.ts';
 import { deliverResults } from './flow/deliver-results.ts';
 import { startPublisher } from './flow/publish-runs.ts';
 import { watchOrthanc } from './flow/watch-orthanc.ts';
+import { utcHour } from './steps/statistics.ts';
 
 const STOP_MS = 5_000;
 const HOUR_MS = 3_600_000;
-const EVENTS_KEPT_MS = 24 * HOUR_MS;
+const KEPT_MS = 48 * HOUR_MS;
 
 /** Starts the gateway; answers how to stop it. */
 async function start(config: Config): Promise<() => Promise<void>> {
@@ -35,7 +37,9 @@ async function start(config: Config): Promise<() => Promise<void>> {
   const background = [
     deliverResults({ ...context, deliveries: new DeliveryRepository(context.db) }, stopping.signal),
     ...(routing ? [watchOrthanc({ ...context, models: context.catalogue, routing, routings: new RoutingRepository(context.db) }, stopping.signal)] : []),
-    forgetOldEvents(context, stopping.signal),
+    forgetOldRows(context, stopping.signal),
+    countUncounted(context.db, stopping.signal, counted => context.log.info({ counted }, 'earlier runs counted'))
+      .catch((error: unknown) => context.log.error({ err: error }, 'earlier runs can\'t be counted; the next start tries again')),
   ];
   return async () => {
     stopping.abort();
@@ -47,10 +51,11 @@ async function start(config: Config): Promise<() => Promise<void>> {
   };
 }
 
-/** Events are for those who watch a run; a day after its end nobody does. */
-async function forgetOldEvents({ runs, now, log }: Context, stopping: AbortSignal): Promise<void> {
+/** Events are for those who watch a run, and hours for the figures of the last day; two days later nobody asks for them. */
+async function forgetOldRows({ runs, statistics, now, log }: Context, stopping: AbortSignal): Promise<void> {
   while (!stopping.aborted) {
-    await runs.forgetEvents(now() - EVENTS_KEPT_MS).catch((error: unknown) => log.error({ err: error }, 'old events can\'t be removed'));
+    await Promise.all([runs.forgetEvents(now() - KEPT_MS), statistics.forgetHours(utcHour(new Date(now() - KEPT_MS)))])
+      .catch((error: unknown) => log.error({ err: error }, 'old rows can\'t be removed'));
     await delay(HOUR_MS, undefined, { signal: stopping }).catch(() => undefined);
   }
 }

@@ -9,7 +9,8 @@ import { promisify } from 'node:util';
 import express from 'express';
 import { openDatabase, type Database } from '../../inference-server/src/adapters/database.ts';
 import { EXPERIMENT, MlflowClient } from '../../inference-server/src/adapters/mlflow-client.ts';
-import { StatisticsRepository, countRuns } from '../../inference-server/src/adapters/statistics-repository.ts';
+import { countRuns } from '../../inference-server/src/adapters/count-runs.ts';
+import { StatisticsRepository } from '../../inference-server/src/adapters/statistics-repository.ts';
 import { authenticate } from '../../inference-server/src/http/access.ts';
 import { statisticsRouter } from '../../inference-server/src/http/statistics.ts';
 import { utcDay, type CountedRun } from '../../inference-server/src/steps/statistics.ts';
@@ -55,7 +56,7 @@ interface Server { ask(path: string): Promise<number>; close(): Promise<void> }
 async function serve(db: Database): Promise<Server> {
   const app = express();
   app.use(authenticate({ tokens: undefined as never, auth: 'off' }));
-  app.use('/api/v1', statisticsRouter({ statistics: new StatisticsRepository(db), mlflow: { experimentId: async () => '1' }, config: {}, now: () => NOW }));
+  app.use('/api/v1', statisticsRouter({ statistics: new StatisticsRepository(db), mlflow: { experimentId: async () => '1' }, config: {}, now: () => NOW, pseudonym: personal => personal }));
   const server = createServer(app);
   await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve); });
   const { port } = server.address() as AddressInfo;
@@ -179,6 +180,9 @@ function aRun(id: string, finishedAt: number, random: () => number): CountedRun 
   const pick = <T>(...of: readonly T[]): T => of[Math.floor(random() * of.length)]!;
   return {
     id, state, trigger: pick('viewer', 'routing', 'routing', 'api'), model: { id: pick('gliomanet', 'first-unet', 'deepmedic'), version: '1.0.0' },
+    scanner: `MR${1 + Math.floor(12 * random())}`, site: pick('North', 'South', 'East', 'West'),
+    physicianPseudonym: Math.floor(40 * random()).toString(16).padStart(32, '0'),
+    secondsPerStage: { fetch: 0.5 + random(), identify: 0.1 * random(), decode: 1 + random(), register: 2 + 4 * random(), 'extract-brain': 1 + random(), infer: 5 + 20 * random() ** 2, write: 0.2 + 0.2 * random(), store: 0.5 * random() },
     startedAt: new Date(finishedAt - 8_000 - 60_000 * random() ** 3).toISOString(), finishedAt: new Date(finishedAt).toISOString(),
     error: state === 'failed' ? { code: pick('SERIES_MISSING', 'NOT_MR', 'SLICES_MISSING') } : null,
     result: state === 'completed' ? { confidence: 0.6 + 0.4 * random(), volumesMl: { total: necrotic + edema + enhancing, necrotic, edema, enhancing } } : null,
@@ -189,10 +193,10 @@ function aRun(id: string, finishedAt: number, random: () => number): CountedRun 
 function toRow(run: CountedRun) {
   const at = Date.parse(run.finishedAt!);
   return {
-    id: run.id, identity: run.id, state: run.state, stage: null, progress: 1, study_uid: '2.25.1', patient_pseudonym: null, responsible_physician: null,
+    id: run.id, identity: run.id, state: run.state, stage: null, progress: 1, study_uid: '2.25.1', patient_pseudonym: null, responsible_physician: null, physician_pseudonym: run.physicianPseudonym, scanner: run.scanner, site: run.site,
     model_id: run.model.id, model_version: run.model.version, pipeline_version: '1.0.0', trigger: run.trigger, requested_by: 'bench', priority: 5,
     series_json: '{}', identities_json: '[]', destination: null, queued_at_ms: at, available_at_ms: at, started_at_ms: Date.parse(run.startedAt!),
-    finished_at_ms: at, lease_owner: null, lease_until_ms: null, attempts: 1, cancel_requested: 0, seconds_per_stage_json: '{}',
+    finished_at_ms: at, lease_owner: null, lease_until_ms: null, attempts: 1, cancel_requested: 0, seconds_per_stage_json: JSON.stringify(run.secondsPerStage),
     error_code: run.error?.code ?? null, error_message: null, result_json: run.result && JSON.stringify(run.result), superseded_by: null,
     review_json: run.review && JSON.stringify(run.review),
   };

@@ -7,7 +7,8 @@ import { openDatabase, type Database } from '../../inference-server/src/adapters
 import { EXPERIMENT, MlflowClient } from '../../inference-server/src/adapters/mlflow-client.ts';
 import { OutboxRepository } from '../../inference-server/src/adapters/outbox-repository.ts';
 import { RunRepository } from '../../inference-server/src/adapters/run-repository.ts';
-import { StatisticsRepository, statisticsListener } from '../../inference-server/src/adapters/statistics-repository.ts';
+import { statisticsListener } from '../../inference-server/src/adapters/count-runs.ts';
+import { StatisticsRepository } from '../../inference-server/src/adapters/statistics-repository.ts';
 import { publishNext, type PublisherDeps } from '../../inference-server/src/flow/publish-runs.ts';
 import { endARun } from '../support/ended-runs.ts';
 import { aMlflow, hasMlflow, MLFLOW_PYTHON } from '../support/mlflow.ts';

@@ -4,7 +4,7 @@ import { AuditLog, hashOf } from '../../inference-server/src/adapters/audit-log.
 import { openDatabase } from '../../inference-server/src/adapters/database.ts';
 import { OutboxRepository } from '../../inference-server/src/adapters/outbox-repository.ts';
 import { RunRepository } from '../../inference-server/src/adapters/run-repository.ts';
-import { statisticsListener } from '../../inference-server/src/adapters/statistics-repository.ts';
+import { statisticsListener } from '../../inference-server/src/adapters/count-runs.ts';
 import { aPostgres, hasPostgres } from '../support/postgres.ts';
 import { describeRollups } from '../support/rollups-suite.ts';
 import { describeRunRepository } from '../support/run-repository-suite.ts';

@@ -1,10 +1,15 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Database } from '../../inference-server/src/adapters/database.ts';
-import { StatisticsRepository, countRun, countRuns } from '../../inference-server/src/adapters/statistics-repository.ts';
-import { combineTallies, tallyOf, utcDay, utcHour } from '../../inference-server/src/steps/statistics.ts';
-import type { CountedRun, Tally } from '../../inference-server/src/steps/statistics.ts';
+import { countRun, countRuns, countUncounted, forgetRuns, statisticsListener } from '../../inference-server/src/adapters/count-runs.ts';
+import { RunRepository } from '../../inference-server/src/adapters/run-repository.ts';
+import { StatisticsRepository } from '../../inference-server/src/adapters/statistics-repository.ts';
+import { combineStages, stageMsOf, stageTalliesOf } from '../../inference-server/src/steps/stage-tallies.ts';
+import { DIMENSIONS, combineTallies, slicesOf, tallyOf, utcDay, utcHour } from '../../inference-server/src/steps/statistics.ts';
+import type { CountedRun, Dimension, Slice, Tally } from '../../inference-server/src/steps/statistics.ts';
 import { AnyEndedRun, anEndedRun } from './counted-runs.ts';
+import { endARun } from './ended-runs.ts';
+import { nobodyListens } from './runs.ts';
 
 /** The naive answer: every run, grouped by something of it. */
 const recount = (runs: readonly CountedRun[], group: (run: CountedRun) => string): Map<string, Tally> => {
@@ -12,6 +17,7 @@ const recount = (runs: readonly CountedRun[], group: (run: CountedRun) => string
   return new Map([...Map.groupBy(ended, group)].map(([name, of]) => [name, combineTallies(of.map(run => tallyOf(run)!))]));
 };
 const sorted = (tallies: ReadonlyMap<string, Tally>) => [...tallies].filter(([, t]) => JSON.stringify(t) !== EMPTY).sort(([a], [b]) => (a < b ? -1 : 1));
+const isIn = ({ dimension, value }: Slice) => (run: CountedRun) => slicesOf(run).some(slice => slice.dimension === dimension && slice.value === value);
 const EMPTY = JSON.stringify(combineTallies([]));
 
 /** What must hold on either database. @param open an empty one */
@@ -30,10 +36,11 @@ export function describeRollups(open: () => Promise<Database>, numRuns: number):
     const clear = async () => {
       await db.deleteFrom('statistics_rollups').execute();
       await db.deleteFrom('statistics_counted').execute();
+      await db.deleteFrom('runs').execute();
     };
 
-    it('equal a full recount after ends, supersessions, reviews, re-runs, repeats and late arrivals in any order', async () => {
-      const Change = fc.constantFrom('supersede', 'accept', 'reject', 'requeue', 'repeat', 'end again');
+    it('equal a full recount after ends, supersessions, reviews, re-runs, repeats, deletions and late arrivals in any order, for all runs and for every slice', async () => {
+      const Change = fc.constantFrom('supersede', 'accept', 'reject', 'requeue', 'repeat', 'end again', 'delete');
       await fc.assert(fc.asyncProperty(
         fc.array(AnyEndedRun, { minLength: 1, maxLength: 25 }), fc.array(fc.tuple(fc.nat(1000), Change, AnyEndedRun), { maxLength: 40 }),
         async (ended, changes) => {
@@ -41,7 +48,13 @@ export function describeRollups(open: () => Promise<Database>, numRuns: number):
           const runs = new Map(ended.map(run => [run.id, run]));
           for (const run of ended) await count(run);
           for (const [which, what, other] of changes) {
-            const run = runs.get(ended[which % ended.length]!.id)!;
+            const run = runs.get(ended[which % ended.length]!.id);
+            if (!run) continue;
+            if (what === 'delete') {
+              runs.delete(run.id);
+              await db.transaction().execute(trx => forgetRuns(trx, [run.id]));
+              continue;
+            }
             const changed: CountedRun = {
               'supersede': { ...run, state: 'superseded' as const },
               'accept': { ...run, review: { decision: 'accepted' as const } },
@@ -57,10 +70,25 @@ export function describeRollups(open: () => Promise<Database>, numRuns: number):
           const endedOn = (run: CountedRun) => new Date(run.finishedAt!);
           expect(sorted(await statistics.days('0000-01-01', '9999-12-31'))).toEqual(sorted(recount(all, run => utcDay(endedOn(run)))));
           expect(sorted(await statistics.hours('0000-01-01T00', '9999-12-31T23'))).toEqual(sorted(recount(all, run => utcHour(endedOn(run)))));
-          const { all: everything, models, triggers } = await statistics.allTime();
+          const { all: everything, slices } = await statistics.allTime();
           expect(everything).toEqual(recount(all, () => 'all').get('all') ?? combineTallies([]));
-          expect(sorted(models)).toEqual(sorted(recount(all, run => `${run.model.id}@${run.model.version}`)));
-          expect(sorted(triggers)).toEqual(sorted(recount(all, run => run.trigger)));
+          const valueOf: Record<Dimension, (run: CountedRun) => string> = {
+            model: run => `${run.model.id}@${run.model.version}`, trigger: run => run.trigger, scanner: run => run.scanner ?? 'unknown',
+            site: run => run.site ?? 'unknown', physician: run => run.physicianPseudonym ?? 'unknown',
+          };
+          for (const dimension of DIMENSIONS) {
+            const leaves = new Map([...slices[dimension]].filter(([value]) => dimension !== 'model' || value.includes('@')));
+            expect(sorted(leaves)).toEqual(sorted(recount(all, valueOf[dimension])));
+          }
+          for (const slice of [{ dimension: 'model', value: 'a-model' }, { dimension: 'scanner', value: 'MR1' }, { dimension: 'physician', value: 'unknown' }] as const) {
+            const of = all.filter(isIn(slice));
+            expect(sorted(await statistics.days('0000-01-01', '9999-12-31', slice))).toEqual(sorted(recount(of, run => utcDay(endedOn(run)))));
+            expect(sorted(await statistics.hours('0000-01-01T00', '9999-12-31T23', slice))).toEqual(sorted(recount(of, run => utcHour(endedOn(run)))));
+            const stages = await statistics.stages('0000-01-01', '9999-12-31', slice);
+            for (const [day, ofDay] of Map.groupBy(of.filter(run => tallyOf(run)), run => utcDay(endedOn(run)))) {
+              expect(stages.get(day)).toEqual(combineStages(ofDay.map(run => stageTalliesOf(stageMsOf(run)))));
+            }
+          }
         },
       ), { numRuns });
     });
@@ -93,6 +121,27 @@ export function describeRollups(open: () => Promise<Database>, numRuns: number):
       const once = await rows();
       for (let n = 0; n < 30; n++) await count(anEndedRun());
       expect(await rows()).toBe(once);
+    });
+
+    it('count the runs that ended before, once each, as the migration asks', async () => {
+      const runs = new RunRepository(db, nobodyListens);
+      for (const state of ['completed', 'failed', 'cancelled'] as const) await endARun(runs, { state });
+      const counted = await endARun(new RunRepository(db, statisticsListener), { studyInstanceUid: '2.25.2' });
+      await db.insertInto('cursors').values({ name: 'statistics-uncounted', position: 1 }).execute();
+      for (let start = 0; start < 2; start++) await countUncounted(db, new AbortController().signal);
+      const { all } = await statistics.allTime();
+      expect([all.completed, all.failed, all.cancelled]).toEqual([2, 1, 1]);
+      expect((await statistics.days('2026-03-01', '2026-03-01', { dimension: 'scanner', value: counted.scanner! })).get('2026-03-01')).toMatchObject({ completed: 2 });
+      expect(await db.selectFrom('cursors').selectAll().where('name', '=', 'statistics-uncounted').execute()).toEqual([]);
+    });
+
+    it('forget hours, and correct a run of a forgotten hour in its day all the same', async () => {
+      const run = anEndedRun({ finishedAt: '2026-03-01T10:00:12.500Z' });
+      await count(run);
+      await statistics.forgetHours('2026-03-01T11');
+      await count({ ...run, review: { decision: 'accepted' } });
+      expect((await statistics.hours('2026-03-01T00', '2026-03-01T23')).size).toBe(0);
+      expect((await statistics.days('2026-03-01', '2026-03-01')).get('2026-03-01')).toMatchObject({ completed: 1, accepted: 1 });
     });
 
     it('count every run when many end at the same time, and together as one by one', async () => {

@@ -56,6 +56,24 @@ export function describeRunRepository(anEmptyDatabase: () => Promise<Database>):
     });
   });
 
+  describe('listing runs', () => {
+    it('narrows them by error code, by the days of their end and by slice', async () => {
+      const at = Date.parse('2026-03-01T23:59:59.999Z');
+      const ids: string[] = [];
+      for (const [n, [code, scanner]] of [['A', 'MR1'], ['A', null], ['B', 'MR1']].entries()) {
+        const run = aNewRun({ identity: `run ${n}`, scanner: scanner as string | null });
+        ids.push((await runs.recordEnded(run, { state: 'failed', error: { code: code!, message: '' } }, at + n)).id);
+      }
+      const listed = async (filter: object) => (await runs.list({ limit: 10, ...filter })).map(({ id }) => ids.indexOf(id)).sort();
+      expect(await listed({ code: 'A' })).toEqual([0, 1]);
+      expect([await listed({ from: '2026-03-02' }), await listed({ to: '2026-03-01' })]).toEqual([[1, 2], [0]]);
+      expect(await listed({ slice: { dimension: 'scanner', value: 'MR1' } })).toEqual([0, 2]);
+      expect(await listed({ slice: { dimension: 'scanner', value: 'unknown' } })).toEqual([1]);
+      expect(await listed({ slice: { dimension: 'model', value: 'a-model@1.0.0' }, code: 'B' })).toEqual([2]);
+      expect(await listed({ slice: { dimension: 'model', value: 'a-model@2.0.0' } })).toEqual([]);
+    });
+  });
+
   describe('the queue', () => {
     it('serves by priority, then by age', async () => {
       const ids: Record<string, string> = {};

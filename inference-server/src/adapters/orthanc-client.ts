@@ -23,6 +23,8 @@ export interface StudyHeader {
   readonly studyUid: StudyUid;
   readonly patientId: string;
   readonly responsiblePhysician: string | null;
+  /** Name of the institution. */
+  readonly site: string | null;
   /** Orthanc has seen no new instance of it for its `StableAge`. */
   readonly stable: boolean;
 }
@@ -72,9 +74,11 @@ export class OrthancClient implements StudySource, ResultStore {
     return { uid, series: series.sort((a, b) => (a.attributes.seriesNumber ?? 0) - (b.attributes.seriesNumber ?? 0) || a.uid.localeCompare(b.uid)) };
   }
 
-  async studyHeader(uid: StudyUid): Promise<StudyHeader> {
+  async studyHeader(uid: StudyUid): Promise<StudyHeader & { readonly scanner: string | null }> {
     const [orthancId] = await this.#lookup(uid, 'Study');
-    return this.studyHeaderById(orthancId!);
+    const [header, series] = await Promise.all([this.studyHeaderById(orthancId!), this.#seriesOfStudy([orthancId!])]);
+    const tags = series.find(({ MainDicomTags }) => MainDicomTags.Modality === 'MR')?.MainDicomTags;
+    return { ...header, scanner: shortText(tags?.StationName) ?? shortText(tags?.Manufacturer) };
   }
 
   /** @throws StudyNotFoundError when it was deleted meanwhile. */
@@ -87,6 +91,7 @@ export class OrthancClient implements StudySource, ResultStore {
       studyUid: parseUid('study', tags.StudyInstanceUID ?? ''),
       patientId: study.PatientMainDicomTags?.PatientID ?? '',
       responsiblePhysician: tags.RequestingPhysician || tags.ReferringPhysicianName || null,
+      site: shortText(tags.InstitutionName),
       stable: study.IsStable === true,
     };
   }
@@ -260,6 +265,9 @@ interface RequestOptions {
 }
 
 export const basicAuthorization = (user: string, password: string): string => `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
+
+/** What a scanner or an institution calls itself, at most as long as DICOM's LO allows; null where it says nothing. */
+const shortText = (text: string | undefined): string | null => text?.trim().slice(0, 64) || null;
 
 function toVec3(text: string | undefined): Vec3 | null {
   const numbers = text?.split('\\').map(Number) ?? [];

@@ -24,5 +24,5 @@ export function pseudonymKey(home: string, configured: string | undefined): stri
   return key;
 }
 
-/** HMAC-SHA-256 of the patient's id: the same patient gets the same name, and nobody without the key gets back. */
-export const pseudonymOf = (key: string, patientId: string): string => createHmac('sha256', key).update(patientId.trim()).digest('hex').slice(0, 32);
+/** HMAC-SHA-256 of a patient's id or a physician's name: the same one gets the same pseudonym, and nobody without the key gets back. */
+export const pseudonymOf = (key: string, personal: string): string => createHmac('sha256', key).update(personal.trim()).digest('hex').slice(0, 32);

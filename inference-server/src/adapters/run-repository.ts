@@ -1,7 +1,8 @@
-import { sql, type Selectable, type Transaction } from 'kysely';
+import { sql, type Expression, type ExpressionBuilder, type Selectable, type SqlBool, type Transaction } from 'kysely';
 import type { Review, Run, RunEvent, RunResult } from '../contract/runs.ts';
-import type { RunState, Stage } from '../domain/run.ts';
+import type { RunState, Stage, Trigger } from '../domain/run.ts';
 import type { SeriesIdentity } from '../domain/study.ts';
+import { UNKNOWN, type Slice } from '../steps/statistics.ts';
 import { isPostgres, type Database } from './database.ts';
 import { addDelivery } from './delivery-repository.ts';
 import type { RunsTable, Schema } from './schema.ts';
@@ -11,6 +12,9 @@ export interface RunRecord extends Omit<Run, 'queuePosition' | 'etaSeconds'> {
   readonly identity: string;
   readonly patientPseudonym: string | null;
   readonly responsiblePhysician: string | null;
+  readonly physicianPseudonym: string | null;
+  readonly scanner: string | null;
+  readonly site: string | null;
   readonly identities: readonly SeriesIdentity[];
   readonly destination: string | null;
   readonly attempts: number;
@@ -19,7 +23,7 @@ export interface RunRecord extends Omit<Run, 'queuePosition' | 'etaSeconds'> {
 }
 
 export type NewRun = Pick<RunRecord,
-  'id' | 'identity' | 'studyInstanceUid' | 'patientPseudonym' | 'responsiblePhysician' | 'model' | 'pipelineVersion' | 'trigger'
+  'id' | 'identity' | 'studyInstanceUid' | 'patientPseudonym' | 'responsiblePhysician' | 'physicianPseudonym' | 'scanner' | 'site' | 'model' | 'pipelineVersion' | 'trigger'
   | 'requestedBy' | 'priority' | 'series' | 'identities' | 'destination'>;
 
 /** How a run ends. */
@@ -45,6 +49,12 @@ export interface RunFilter {
   readonly study?: string | undefined;
   readonly state?: RunState | undefined;
   readonly before?: string | undefined;
+  /** Error code. */
+  readonly code?: string | undefined;
+  /** Only runs that ended in these UTC days, both included. */
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+  readonly slice?: Slice | undefined;
   readonly limit: number;
 }
 
@@ -52,6 +62,7 @@ export interface RunFilter {
 export const MAX_ATTEMPTS = 3;
 
 const ACTIVE = ['queued', 'running'] as const;
+const DAY_MS = 86_400_000;
 
 /** The runs table and what is written together with it. All instants are passed in: the repository has no clock. */
 export class RunRepository {
@@ -68,11 +79,15 @@ export class RunRepository {
   }
 
   /** Newest first. */
-  async list({ study, state, before, limit }: RunFilter): Promise<RunRecord[]> {
+  async list({ study, state, before, code, from, to, slice, limit }: RunFilter): Promise<RunRecord[]> {
     let query = this.#db.selectFrom('runs').selectAll().orderBy('id', 'desc').limit(limit);
     if (study) query = query.where('study_uid', '=', study);
     if (state) query = query.where('state', '=', state);
     if (before) query = query.where('id', '<', before);
+    if (code) query = query.where('error_code', '=', code);
+    if (from) query = query.where('finished_at_ms', '>=', Date.parse(from));
+    if (to) query = query.where('finished_at_ms', '<', Date.parse(to) + DAY_MS);
+    if (slice) query = query.where(eb => inSlice(eb, slice));
     return (await query.execute()).map(toRecord);
   }
 
@@ -278,6 +293,17 @@ export class RunRepository {
 /** An event as it is kept; where it stands in the queue and how long it will take are reckoned when it is sent. */
 export type RecordedEvent = Omit<RunEvent, 'queuePosition' | 'etaSeconds'>;
 
+/** Whether a run counts in the slice; see `slicesOf`. */
+export function inSlice(eb: ExpressionBuilder<Schema, 'runs'>, { dimension, value }: Slice): Expression<SqlBool> {
+  if (dimension === 'trigger') return eb('trigger', '=', value as Trigger);
+  if (dimension === 'model') {
+    const at = value.lastIndexOf('@');
+    return at < 0 ? eb('model_id', '=', value) : eb.and([eb('model_id', '=', value.slice(0, at)), eb('model_version', '=', value.slice(at + 1))]);
+  }
+  const column = dimension === 'physician' ? 'physician_pseudonym' : dimension;
+  return value === UNKNOWN ? eb(column, 'is', null) : eb(column, '=', value);
+}
+
 const errorColumns = (error: RunError) => ({ error_code: error.code, error_message: error.message });
 
 async function nextRun(db: Database, now: number, lock = ''): Promise<string | undefined> {
@@ -315,7 +341,8 @@ async function addToOutbox(db: Database, runId: string, kind: 'run' | 'review', 
 function toRow(run: NewRun, now: number): RunsTable {
   return {
     id: run.id, identity: run.identity, state: 'queued', stage: null, progress: 0, study_uid: run.studyInstanceUid,
-    patient_pseudonym: run.patientPseudonym, responsible_physician: run.responsiblePhysician,
+    patient_pseudonym: run.patientPseudonym, responsible_physician: run.responsiblePhysician, physician_pseudonym: run.physicianPseudonym,
+    scanner: run.scanner, site: run.site,
     model_id: run.model.id, model_version: run.model.version, pipeline_version: run.pipelineVersion,
     trigger: run.trigger, requested_by: run.requestedBy, priority: run.priority,
     series_json: JSON.stringify(run.series), identities_json: JSON.stringify(run.identities), destination: run.destination,
@@ -325,12 +352,12 @@ function toRow(run: NewRun, now: number): RunsTable {
   };
 }
 
-function toRecord(row: Selectable<RunsTable>): RunRecord {
+export function toRecord(row: Selectable<RunsTable>): RunRecord {
   const instant = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
   return {
     id: row.id, identity: row.identity, state: row.state, stage: row.stage,
     progress: row.progress, studyInstanceUid: row.study_uid, patientPseudonym: row.patient_pseudonym,
-    responsiblePhysician: row.responsible_physician, model: { id: row.model_id, version: row.model_version },
+    responsiblePhysician: row.responsible_physician, physicianPseudonym: row.physician_pseudonym, scanner: row.scanner, site: row.site, model: { id: row.model_id, version: row.model_version },
     pipelineVersion: row.pipeline_version, trigger: row.trigger, requestedBy: row.requested_by, priority: row.priority,
     series: JSON.parse(row.series_json), identities: JSON.parse(row.identities_json), destination: row.destination,
     queuedAt: new Date(row.queued_at_ms).toISOString(), startedAt: instant(row.started_at_ms), finishedAt: instant(row.finished_at_ms),

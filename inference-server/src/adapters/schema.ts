@@ -1,7 +1,7 @@
 import type { ColumnType, Generated } from 'kysely';
 import type { Role } from '../domain/access.ts';
 import type { RunState, Stage, Trigger } from '../domain/run.ts';
-import type { TallyNumber } from '../steps/statistics.ts';
+import type { Dimension, TallyNumber } from '../steps/statistics.ts';
 
 /**
  * Columns ending in `_ms` are instants (UTC, milliseconds since 1970) or durations;
@@ -19,6 +19,11 @@ export interface RunsTable {
   study_uid: string;
   patient_pseudonym: string | null;
   responsible_physician: string | null;
+  physician_pseudonym: string | null;
+  /** Station name of the MR scanner. */
+  scanner: string | null;
+  /** Name of the institution that acquired the images. */
+  site: string | null;
   model_id: string;
   model_version: string;
   pipeline_version: string;
@@ -146,19 +151,23 @@ export interface StatisticsRollupsTable extends Record<TallyNumber, number> {
   unit: 'hour' | 'day' | 'all';
   /** UTC: `YYYY-MM-DDTHH`, `YYYY-MM-DD`, or empty for all time. */
   period: string;
-  dimension: 'all' | 'model' | 'trigger';
+  dimension: 'all' | Dimension;
   value: string;
+  /** Rises with every change of any row; all rows that one transaction changes have the same. */
+  version: number;
   /** `histogramToBytes` */
   latency: Uint8Array;
   failures_json: string;
+  /** `stagesToBytes`; empty for hours. */
+  stages: Uint8Array;
 }
 
 /** What each run was last counted as, so that a correction takes away exactly that. */
 export interface StatisticsCountedTable {
   run_id: string;
   ended_at_ms: number;
-  model: string;
-  trigger: string;
+  /** `Slice[]` */
+  slices_json: string;
   tally_json: string;
   /** Runs that had completed and failed on its UTC day when it was first counted, itself included. */
   day_completed: number;

@@ -3,7 +3,7 @@ import { createDocument, type ZodOpenApiOperationObject } from 'zod-openapi';
 import { Health } from './health.ts';
 import { ModelList } from './models.ts';
 import { CreateReview, CreateRun, ListRuns, Problem, Run, RunEvent, RunPage, UidText } from './runs.ts';
-import { Daily, DailyQuery, DashboardUrl, Summary, Trends, TrendsQuery } from './statistics.ts';
+import { Daily, DailyQuery, DashboardUrl, Dimensions, Failures, FailuresQuery, StagesQuery, StageTrends, Summary, SummaryQuery, Trends, TrendsQuery } from './statistics.ts';
 import { StudySeries } from './studies.ts';
 
 const json = (schema: z.ZodType) => ({ 'application/json': { schema } });
@@ -84,7 +84,10 @@ export function openApi() {
       '/api/v1/models': { get: read('Installed models', ModelList, { tags: ['Models'] }) },
       '/api/v1/mlops/statistics/daily': { get: read('Figures of one day', Daily, { tags: ['MLOps'], requestParams: { query: DailyQuery } }) },
       '/api/v1/mlops/statistics/trends': { get: read('Figures per day, and change against the days before', Trends, { tags: ['MLOps'], requestParams: { query: TrendsQuery } }) },
-      '/api/v1/mlops/statistics/summary': { get: read('All time and recent, by model and trigger', Summary, { tags: ['MLOps'] }) },
+      '/api/v1/mlops/statistics/summary': { get: read('All time and recent, by model and trigger', Summary, { tags: ['MLOps'], requestParams: { query: SummaryQuery } }) },
+      '/api/v1/mlops/statistics/stages': { get: read('Time per stage', StageTrends, { tags: ['MLOps'], requestParams: { query: StagesQuery } }) },
+      '/api/v1/mlops/statistics/failures': { get: read('Failures by code, with the runs behind each', Failures, { tags: ['MLOps'], requestParams: { query: FailuresQuery } }) },
+      '/api/v1/mlops/statistics/dimensions': { get: read('What the statistics can be asked by', Dimensions, { tags: ['MLOps'] }) },
       '/api/v1/mlops/dashboard-url': { get: read('Where MLflow shows the runs', DashboardUrl, { tags: ['MLOps'] }) },
       '/health/live': { get: { tags: ['Operation'], summary: 'Whether the process runs', security: [], responses: { 200: answer('', z.object({ status: z.literal('alive') })) } } },
       '/health/ready': { get: { tags: ['Operation'], summary: 'Whether a run would succeed now', responses: { 200: answer('ready or degraded', Health), 503: answer('not ready', Health), ...UNAUTHENTICATED } } },

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { RUN_STATES, STAGES, TRIGGERS } from '../domain/run.ts';
 import { SEQUENCES } from '../domain/study.ts';
+import { ONE_SLICE, SliceQuery, oneSlice } from './statistics.ts';
 
 export const UidText = z.string().max(64).regex(/^(0|[1-9]\d*)(\.(0|[1-9]\d*))*$/).meta({ description: 'DICOM UID', example: '2.25.1' });
 const Instant = z.iso.datetime();
@@ -86,9 +87,13 @@ export type RunPage = z.infer<typeof RunPage>;
 export const ListRuns = z.strictObject({
   study: UidText.optional(),
   state: z.enum(RUN_STATES).optional(),
+  code: z.string().max(64).optional().describe('error code'),
+  from: z.iso.date().optional().describe('ended on this UTC day or later'),
+  to: z.iso.date().optional().describe('ended on this UTC day or earlier'),
+  ...SliceQuery,
   limit: z.coerce.number().int().min(1).max(200).default(50),
   before: z.string().optional(),
-});
+}).refine(oneSlice, ONE_SLICE);
 
 /** One server-sent event; its `id:` line is for Last-Event-ID. */
 export const RunEvent = Run.pick({ state: true, stage: true, progress: true, queuePosition: true, etaSeconds: true, error: true })

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { STAGES, TRIGGERS } from '../domain/run.ts';
 
 const Rate = z.number().min(0).max(1).nullable().describe('null where there was nothing to count');
 const Seconds = z.number().nonnegative().nullable();
@@ -19,16 +20,31 @@ export const Figures = z.object({
   mean_volume_cm3: Volumes.nullable(),
   total_volume_cm3: Volumes,
   reviews: z.object({ accepted: z.int(), edited: z.int(), rejected: z.int() }),
+  agreement_rate: Rate.describe('accepted as it was / all reviewed'),
   failures: z.record(z.string(), z.int()).describe('by error code'),
 }).meta({ id: 'Figures' });
 export type Figures = z.infer<typeof Figures>;
 
+const Value = z.string().min(1).max(160);
+/** Narrows the statistics to the runs of one slice. */
+export const SliceQuery = {
+  model: Value.optional().describe('`<id>` for all versions, or `<id>@<version>`'),
+  trigger: z.enum(TRIGGERS).optional(),
+  scanner: Value.optional().describe('station name; `unknown` where the images have none'),
+  site: Value.optional().describe('institution name; `unknown` where the images have none'),
+  physician: Value.optional().describe('pseudonym, or the name as the images have it; `unknown` where they have none'),
+};
+type Slices = { [name in keyof typeof SliceQuery]?: string | undefined };
+export const oneSlice = (query: Slices): boolean => Object.keys(SliceQuery).filter(name => query[name as keyof Slices] !== undefined).length <= 1;
+export const ONE_SLICE = { error: 'only one of model, trigger, scanner, site and physician at a time' };
+
 const Day = z.iso.date();
-export const DailyQuery = z.strictObject({ date: Day.optional().describe('UTC; today where absent') });
+const Days = z.coerce.number().int().min(1).max(1100);
+export const DailyQuery = z.strictObject({ date: Day.optional().describe('UTC; today where absent'), ...SliceQuery }).refine(oneSlice, ONE_SLICE);
 export const Daily = Figures.extend({ date: Day }).meta({ id: 'Daily' });
 export type Daily = z.infer<typeof Daily>;
 
-export const TrendsQuery = z.strictObject({ days: z.coerce.number().int().min(1).max(1100).default(7) });
+export const TrendsQuery = z.strictObject({ days: Days.default(7), ...SliceQuery }).refine(oneSlice, ONE_SLICE);
 export const Trends = z.object({
   from: Day,
   to: Day,
@@ -42,15 +58,47 @@ export const Trends = z.object({
 }).meta({ id: 'Trends' });
 export type Trends = z.infer<typeof Trends>;
 
+export const SummaryQuery = z.strictObject(SliceQuery).refine(oneSlice, ONE_SLICE);
 export const Summary = z.object({
   all_time: Figures,
   last_24_hours: Figures,
   last_7_days: Figures,
   last_30_days: Figures,
-  by_model: z.array(z.object({ model: z.string(), version: z.string(), figures: Figures })),
-  by_trigger: z.array(z.object({ trigger: z.string(), figures: Figures })),
+  by_model: z.array(z.object({ model: z.string(), version: z.string(), figures: Figures })).optional().describe('all time; absent where the question is about one slice'),
+  by_trigger: z.array(z.object({ trigger: z.string(), figures: Figures })).optional(),
+  by_scanner: z.array(z.object({ scanner: z.string(), figures: Figures })).optional().describe('the 20 with most runs; all are at `statistics/dimensions`'),
+  by_site: z.array(z.object({ site: z.string(), figures: Figures })).optional(),
+  by_physician: z.array(z.object({ physician: z.string(), figures: Figures })).optional(),
 }).meta({ id: 'Summary' });
 export type Summary = z.infer<typeof Summary>;
+
+const StageFigures = z.object({ runs: z.int(), mean: z.number(), p50: z.number(), p95: z.number(), p99: z.number() }).describe('seconds, of completed runs');
+const ByStage = z.partialRecord(z.enum(STAGES), StageFigures);
+export const StagesQuery = z.strictObject({ days: Days.default(30), ...SliceQuery }).refine(oneSlice, ONE_SLICE);
+export const StageTrends = z.object({
+  from: Day, to: Day, period: ByStage, days: z.array(z.object({ date: Day, stages: ByStage })).describe('a day without runs has no stages'),
+}).meta({ id: 'StageTrends' });
+export type StageTrends = z.infer<typeof StageTrends>;
+
+export const FailuresQuery = StagesQuery;
+export const Failures = z.object({
+  from: Day,
+  to: Day,
+  runs: z.int().describe('that completed or failed'),
+  failed: z.int(),
+  codes: z.array(z.object({
+    code: z.string(),
+    runs: z.int(),
+    days: z.array(z.object({ date: Day, runs: z.int() })),
+    runsUrl: z.string().describe('where the runs behind the number are'),
+  })).describe('most frequent first'),
+}).meta({ id: 'Failures' });
+export type Failures = z.infer<typeof Failures>;
+
+const Values = z.array(z.object({ value: z.string(), runs: z.int() }));
+export const Dimensions = z.object({ model: Values, trigger: Values, scanner: Values, site: Values, physician: Values })
+  .meta({ id: 'Dimensions', description: 'What the statistics can be asked by, with the runs of all time; most first' });
+export type Dimensions = z.infer<typeof Dimensions>;
 
 export const DashboardUrl = z.object({ url: z.url(), experiment: z.string() }).meta({ id: 'DashboardUrl' });
 export type DashboardUrl = z.infer<typeof DashboardUrl>;

@@ -1,5 +1,5 @@
+import type { DaySoFar } from '../adapters/count-runs.ts';
 import type { RunRecord } from '../adapters/run-repository.ts';
-import type { DaySoFar } from '../adapters/statistics-repository.ts';
 import type { MlflowStatus } from '../adapters/mlflow-client.ts';
 import type { RunState } from '../domain/run.ts';
 import { SEQUENCES, SEQUENCE_NAMES } from '../domain/study.ts';

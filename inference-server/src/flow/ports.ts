@@ -58,7 +58,9 @@ export interface StudyDirectory {
   /** @throws StudyNotFoundError */
   findStudy(uid: StudyUid): Promise<Study>;
   /** @throws StudyNotFoundError */
-  studyHeader(uid: StudyUid): Promise<{ readonly patientId: string; readonly responsiblePhysician: string | null }>;
+  studyHeader(uid: StudyUid): Promise<{
+    readonly patientId: string; readonly responsiblePhysician: string | null; readonly scanner: string | null; readonly site: string | null;
+  }>;
 }
 
 /** The models that are installed. */

@@ -4,6 +4,7 @@ import type { Schema } from '../adapters/schema.ts';
 import { AppError, RunRefusedError } from '../domain/errors.ts';
 import { contentOf, identityOf } from '../domain/identity.ts';
 import type { Manifest } from '../domain/manifest.ts';
+import { physicianPseudonym } from '../domain/physician.ts';
 import { newRunId } from '../domain/run-id.ts';
 import { PIPELINE_VERSION, type Trigger } from '../domain/run.ts';
 import type { Sequence, SeriesSelection, Study } from '../domain/study.ts';
@@ -28,7 +29,8 @@ export interface RequestDeps {
   readonly studies: StudyDirectory;
   readonly models: ModelCatalogue;
   readonly runs: RunRepository;
-  readonly pseudonym: (patientId: string) => string;
+  /** Of a patient's id or a physician's name. */
+  readonly pseudonym: (personal: string) => string;
   readonly now: () => number;
 }
 
@@ -65,9 +67,10 @@ export async function refuseRun(
 }
 
 async function newRun(deps: RequestDeps, request: RunRequest, model: Manifest, identity: string, { used, identities }: SeriesSelection): Promise<NewRun> {
-  const { patientId, responsiblePhysician } = await deps.studies.studyHeader(request.studyUid);
+  const { patientId, responsiblePhysician, scanner, site } = await deps.studies.studyHeader(request.studyUid);
   return {
     id: newRunId(deps.now()), identity, studyInstanceUid: request.studyUid, patientPseudonym: deps.pseudonym(patientId), responsiblePhysician,
+    physicianPseudonym: responsiblePhysician === null ? null : physicianPseudonym(deps.pseudonym, responsiblePhysician), scanner, site,
     model: { id: model.id, version: model.version }, pipelineVersion: PIPELINE_VERSION, trigger: request.trigger,
     requestedBy: request.requestedBy, priority: request.priority, destination: request.destination ?? null, series: used, identities,
   };

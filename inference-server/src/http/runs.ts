@@ -9,6 +9,7 @@ import type { QueueView } from '../flow/queue-view.ts';
 import type { AuditLog } from '../adapters/audit-log.ts';
 import { addressOf, callerOf, requires } from './access.ts';
 import { streamEvents } from './run-events.ts';
+import { sliceReader } from './statistics.ts';
 
 export interface RunsDeps extends RequestDeps {
   readonly queue: QueueView;
@@ -20,6 +21,7 @@ export interface RunsDeps extends RequestDeps {
 export function runsRouter(deps: RunsDeps): Router {
   const { runs, queue, audit, now } = deps;
   const router = Router();
+  const sliceOf = sliceReader(deps.pseudonym);
 
   router.post('/runs', requires('run'), async (req, res) => {
     const asked = CreateRun.parse(req.body);
@@ -39,8 +41,8 @@ export function runsRouter(deps: RunsDeps): Router {
   });
 
   router.get('/runs', requires('view'), async (req, res) => {
-    const { limit, ...filter } = ListRuns.parse(req.query);
-    const found = await runs.list({ ...filter, limit: limit + 1 });
+    const { limit, study, state, code, from, to, before, ...query } = ListRuns.parse(req.query);
+    const found = await runs.list({ study, state, code, from, to, before, slice: sliceOf(query), limit: limit + 1 });
     const shown = found.slice(0, limit);
     const page: RunPage = { runs: await Promise.all(shown.map(run => queue.toWire(run))), next: found.length > limit ? shown.at(-1)!.id : null };
     res.json(page);

@@ -1,56 +1,107 @@
 import { Router } from 'express';
+import type { z } from 'zod';
 import { EXPERIMENT, VIEW, type MlflowClient } from '../adapters/mlflow-client.ts';
 import type { StatisticsRepository } from '../adapters/statistics-repository.ts';
-import { DailyQuery, TrendsQuery, type Daily, type DashboardUrl, type Summary, type Trends } from '../contract/statistics.ts';
-import { EMPTY_TALLY, combineTallies, daysUpTo, figuresOf, lastHours, trends, utcDay, type Tally } from '../steps/statistics.ts';
+import {
+  DailyQuery, FailuresQuery, StagesQuery, SummaryQuery, TrendsQuery,
+  type Daily, type DashboardUrl, type Dimensions, type Failures, type SliceQuery, type StageTrends, type Summary, type Trends,
+} from '../contract/statistics.ts';
+import { physicianPseudonym } from '../domain/physician.ts';
+import { combineStages, stageFiguresOf } from '../steps/stage-tallies.ts';
+import { DIMENSIONS, EMPTY_TALLY, UNKNOWN, combineTallies, daysUpTo, figuresOf, lastHours, runsOf, trends, utcDay, type Dimension, type Slice, type Tally } from '../steps/statistics.ts';
 import { requires } from './access.ts';
 
 export interface StatisticsDeps {
   readonly statistics: StatisticsRepository;
   readonly mlflow: Pick<MlflowClient, 'experimentId'>;
+  readonly pseudonym: (personal: string) => string;
   readonly config: { readonly PUBLIC_URL?: string | undefined };
   /** ms since 1970 */
   readonly now: () => number;
 }
 
+/** Slices of a dimension that the summary shows. */
+const SHOWN = 20;
+
 /** Days are UTC days of a run's end; the last 24 hours are the present UTC hour and the 23 before it, the last 7 days today and the 6 before it. */
-export function statisticsRouter({ statistics, mlflow, config, now }: StatisticsDeps): Router {
+export function statisticsRouter({ statistics, mlflow, pseudonym, config, now }: StatisticsDeps): Router {
   const router = Router();
   const today = () => utcDay(new Date(now()));
+  const sliceOf = sliceReader(pseudonym);
 
   router.get('/mlops/statistics/daily', requires('view'), async (req, res) => {
-    const { date = today() } = DailyQuery.parse(req.query);
-    const daily: Daily = { date, ...figuresOf((await statistics.days(date, date)).get(date) ?? EMPTY_TALLY) };
+    const { date = today(), ...query } = DailyQuery.parse(req.query);
+    const daily: Daily = { date, ...figuresOf((await statistics.days(date, date, sliceOf(query))).get(date) ?? EMPTY_TALLY) };
     res.json(daily);
   });
 
   router.get('/mlops/statistics/trends', requires('view'), async (req, res) => {
-    const { days } = TrendsQuery.parse(req.query);
+    const { days, ...query } = TrendsQuery.parse(req.query);
     const last = today();
-    const answer: Trends = trends(await statistics.days(daysUpTo(last, 2 * days)[0]!, last), last, days);
+    const answer: Trends = trends(await statistics.days(daysUpTo(last, 2 * days)[0]!, last, sliceOf(query)), last, days);
     res.json(answer);
   });
 
-  router.get('/mlops/statistics/summary', requires('view'), async (_req, res) => {
+  router.get('/mlops/statistics/summary', requires('view'), async (req, res) => {
+    const slice = sliceOf(SummaryQuery.parse(req.query));
     const hours = lastHours(new Date(now()));
     const days = daysUpTo(today(), 30);
-    const [allTime, byHour, byDay] = await Promise.all([
-      statistics.allTime(), statistics.hours(hours[0]!, hours.at(-1)!), statistics.days(days[0]!, days.at(-1)!),
+    const [{ all, slices }, byHour, byDay] = await Promise.all([
+      statistics.allTime(), statistics.hours(hours[0]!, hours.at(-1)!, slice), statistics.days(days[0]!, days.at(-1)!, slice),
     ]);
-    const sumOf = (of: ReadonlyMap<string, Tally>, periods: readonly string[]) =>
-      figuresOf(combineTallies(periods.flatMap(period => of.get(period) ?? [])));
+    const sumOf = (of: ReadonlyMap<string, Tally>, periods: readonly string[]) => figuresOf(combineTallies(periods.flatMap(period => of.get(period) ?? [])));
+    const most = (dimension: Dimension) => mostRuns(slices[dimension]).slice(0, SHOWN).map(([value, tally]) => ({ value, figures: figuresOf(tally) }));
     const summary: Summary = {
-      all_time: figuresOf(allTime.all),
+      all_time: figuresOf(slice ? slices[slice.dimension].get(slice.value) ?? EMPTY_TALLY : all),
       last_24_hours: sumOf(byHour, hours),
       last_7_days: sumOf(byDay, days.slice(-7)),
       last_30_days: sumOf(byDay, days),
-      by_model: [...allTime.models].map(([name, tally]) => {
-        const at = name.lastIndexOf('@');
-        return { model: name.slice(0, at), version: name.slice(at + 1), figures: figuresOf(tally) };
+      ...(!slice && {
+        by_model: [...slices.model].filter(([name]) => name.includes('@')).map(([name, tally]) => {
+          const at = name.lastIndexOf('@');
+          return { model: name.slice(0, at), version: name.slice(at + 1), figures: figuresOf(tally) };
+        }),
+        by_trigger: [...slices.trigger].map(([trigger, tally]) => ({ trigger, figures: figuresOf(tally) })),
+        by_scanner: most('scanner').map(({ value, figures }) => ({ scanner: value, figures })),
+        by_site: most('site').map(({ value, figures }) => ({ site: value, figures })),
+        by_physician: most('physician').map(({ value, figures }) => ({ physician: value, figures })),
       }),
-      by_trigger: [...allTime.triggers].map(([trigger, tally]) => ({ trigger, figures: figuresOf(tally) })),
     };
     res.json(summary);
+  });
+
+  router.get('/mlops/statistics/stages', requires('view'), async (req, res) => {
+    const { days, ...query } = StagesQuery.parse(req.query);
+    const period = daysUpTo(today(), days);
+    const of = await statistics.stages(period[0]!, period.at(-1)!, sliceOf(query));
+    const answer: StageTrends = {
+      from: period[0]!, to: period.at(-1)!, period: stageFiguresOf(combineStages([...of.values()])),
+      days: period.map(date => ({ date, stages: stageFiguresOf(of.get(date) ?? {}) })),
+    };
+    res.json(answer);
+  });
+
+  router.get('/mlops/statistics/failures', requires('view'), async (req, res) => {
+    const { days, ...query } = FailuresQuery.parse(req.query);
+    const slice = sliceOf(query);
+    const period = daysUpTo(today(), days);
+    const [from, to] = [period[0]!, period.at(-1)!];
+    const of = await statistics.days(from, to, slice);
+    const total = combineTallies([...of.values()]);
+    const link = (code: string) => `/api/v1/runs?${new URLSearchParams({ state: 'failed', code, from, to, ...(slice && { [slice.dimension]: slice.value }) })}`;
+    const answer: Failures = {
+      from, to, runs: total.completed + total.failed, failed: total.failed,
+      codes: Object.entries(total.failures).sort(([, a], [, b]) => b - a).map(([code, runs]) => ({
+        code, runs, runsUrl: link(code), days: period.flatMap(date => (of.get(date)?.failures[code] ? [{ date, runs: of.get(date)!.failures[code]! }] : [])),
+      })),
+    };
+    res.json(answer);
+  });
+
+  router.get('/mlops/statistics/dimensions', requires('view'), async (_req, res) => {
+    const { slices } = await statistics.allTime();
+    const answer = Object.fromEntries(DIMENSIONS.map(dimension => [dimension, mostRuns(slices[dimension]).map(([value, tally]) => ({ value, runs: runsOf(tally) }))])) as Dimensions;
+    res.json(answer);
   });
 
   // MLflow itself listens on loopback only; the caller reaches its pages through the door they came by.
@@ -63,3 +114,16 @@ export function statisticsRouter({ statistics, mlflow, config, now }: Statistics
 
   return router;
 }
+
+const PSEUDONYM = /^[0-9a-f]{32}$/;
+
+/** What a query asks for; a physician may be named, and is looked for by their pseudonym. */
+export const sliceReader = (pseudonym: (personal: string) => string) => (query: { [name in keyof typeof SliceQuery]?: z.infer<(typeof SliceQuery)[name]> }): Slice | undefined => {
+  const dimension = DIMENSIONS.find(name => query[name] !== undefined);
+  if (!dimension) return undefined;
+  const value = query[dimension]!;
+  const personal = dimension === 'physician' && value !== UNKNOWN && !PSEUDONYM.test(value);
+  return { dimension, value: personal ? physicianPseudonym(pseudonym, value) : value };
+};
+
+const mostRuns = (of: ReadonlyMap<string, Tally>) => [...of].filter(([, tally]) => runsOf(tally) > 0).sort(([, a], [, b]) => runsOf(b) - runsOf(a));

@@ -5,7 +5,8 @@ const GAMMA = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR);
 const LOG_GAMMA = Math.log(GAMMA);
 const SHORTEST_S = 0.001;
 const LONGEST_S = 7 * 86_400;
-const FIRST = Math.ceil(Math.log(SHORTEST_S) / LOG_GAMMA);
+/** No bucket is lower. */
+export const FIRST_BUCKET = Math.ceil(Math.log(SHORTEST_S) / LOG_GAMMA);
 const LAST = Math.ceil(Math.log(LONGEST_S) / LOG_GAMMA);
 
 /**
@@ -20,15 +21,15 @@ export const EMPTY_HISTOGRAM: LatencyHistogram = new Int32Array(0);
 
 export function histogramOf(seconds: number): LatencyHistogram {
   const held = Math.min(Math.max(seconds, SHORTEST_S), LONGEST_S);
-  return Int32Array.of(Math.min(Math.max(Math.ceil(Math.log(held) / LOG_GAMMA), FIRST), LAST), 1);
+  return Int32Array.of(Math.min(Math.max(Math.ceil(Math.log(held) / LOG_GAMMA), FIRST_BUCKET), LAST), 1);
 }
 
 /** The sum of histograms; those of `taken` are taken away. */
 export function combineHistograms(added: Iterable<LatencyHistogram>, taken: Iterable<LatencyHistogram> = []): LatencyHistogram {
-  const counts = new Int32Array(LAST - FIRST + 1);
+  const counts = new Int32Array(LAST - FIRST_BUCKET + 1);
   const count = (histograms: Iterable<LatencyHistogram>, sign: 1 | -1) => {
     for (const histogram of histograms) {
-      for (let at = 0; at < histogram.length; at += 2) counts[histogram[at]! - FIRST]! += sign * histogram[at + 1]!;
+      for (let at = 0; at < histogram.length; at += 2) counts[histogram[at]! - FIRST_BUCKET]! += sign * histogram[at + 1]!;
     }
   };
   count(added, 1);
@@ -38,7 +39,7 @@ export function combineHistograms(added: Iterable<LatencyHistogram>, taken: Iter
   const sparse = new Int32Array(2 * used);
   for (let bucket = 0, at = 0; bucket < counts.length; bucket++) {
     if (counts[bucket] === 0) continue;
-    sparse[at++] = bucket + FIRST;
+    sparse[at++] = bucket + FIRST_BUCKET;
     sparse[at++] = counts[bucket]!;
   }
   return sparse;

@@ -1,5 +1,5 @@
 import { isFinal } from '../domain/run.ts';
-import type { RunState, Trigger } from '../domain/run.ts';
+import type { RunState, Stage, Trigger } from '../domain/run.ts';
 import type { SegmentName } from '../domain/label-map.ts';
 import { EMPTY_HISTOGRAM, combineHistograms, histogramOf, percentile } from './histogram.ts';
 import type { LatencyHistogram } from './histogram.ts';
@@ -10,12 +10,39 @@ export interface CountedRun {
   readonly state: RunState;
   readonly trigger: Trigger;
   readonly model: { readonly id: string; readonly version: string };
+  readonly scanner: string | null;
+  readonly site: string | null;
+  readonly physicianPseudonym: string | null;
   readonly startedAt: string | null;
   readonly finishedAt: string | null;
+  readonly secondsPerStage: Readonly<Partial<Record<Stage, number>>>;
   readonly error: { readonly code: string } | null;
   readonly result: { readonly confidence: number; readonly volumesMl: Readonly<Record<SegmentName | 'total', number>> } | null;
   readonly review: { readonly decision: 'accepted' | 'edited' | 'rejected' } | null;
 }
+
+/** What the statistics can be asked by; a physician is a keyed pseudonym. */
+export const DIMENSIONS = ['model', 'trigger', 'scanner', 'site', 'physician'] as const;
+export type Dimension = (typeof DIMENSIONS)[number];
+
+/** One value of a dimension: the runs of one scanner, say. A model is `<id>` (all versions) or `<id>@<version>`. */
+export interface Slice {
+  readonly dimension: Dimension;
+  readonly value: string;
+}
+
+/** Runs whose images do not name it are counted together. */
+export const UNKNOWN = 'unknown';
+
+/** The slices that a run counts in. */
+export const slicesOf = ({ model, trigger, scanner, site, physicianPseudonym }: CountedRun): Slice[] => [
+  { dimension: 'model', value: model.id },
+  { dimension: 'model', value: `${model.id}@${model.version}` },
+  { dimension: 'trigger', value: trigger },
+  { dimension: 'scanner', value: scanner ?? UNKNOWN },
+  { dimension: 'site', value: site ?? UNKNOWN },
+  { dimension: 'physician', value: physicianPseudonym ?? UNKNOWN },
+];
 
 /**
  * The whole numbers of a tally. Sums are kept in whole milliseconds, millionths and microlitres,
@@ -48,6 +75,7 @@ export interface Figures {
   mean_volume_cm3: Record<SegmentName | 'total', number> | null;
   total_volume_cm3: Record<SegmentName | 'total', number>;
   reviews: { accepted: number; edited: number; rejected: number };
+  agreement_rate: number | null;
   failures: Record<string, number>;
 }
 
@@ -99,13 +127,17 @@ export function combineTallies(added: readonly Tally[], taken: readonly Tally[] 
   };
 }
 
+/** Runs that ended, however. */
+export const runsOf = ({ completed, failed, cancelled, superseded, skipped }: Tally): number => completed + failed + cancelled + superseded + skipped;
+
 export function figuresOf(tally: Tally): Figures {
   const { completed, failed, cancelled, superseded, skipped } = tally;
   const mean = (sum: number): number | null => (completed === 0 ? null : sum / completed);
+  const reviewed = tally.accepted + tally.edited + tally.rejected;
   const volumes = { total: tally.total_ul / 1000, necrotic: tally.necrotic_ul / 1000, edema: tally.edema_ul / 1000, enhancing: tally.enhancing_ul / 1000 };
   return {
     daily_segmentations: completed,
-    runs: completed + failed + cancelled + superseded + skipped,
+    runs: runsOf(tally),
     completed, failed, cancelled, superseded, skipped,
     success_rate: completed + failed === 0 ? null : completed / (completed + failed),
     processing_time_seconds: {
@@ -118,6 +150,7 @@ export function figuresOf(tally: Tally): Figures {
     },
     total_volume_cm3: volumes,
     reviews: { accepted: tally.accepted, edited: tally.edited, rejected: tally.rejected },
+    agreement_rate: reviewed === 0 ? null : tally.accepted / reviewed,
     failures: { ...tally.failures },
   };
 }

@@ -1,11 +1,13 @@
+import { createHash } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import type { Server } from 'node:http';
 import express from 'express';
 import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openDatabase, type Database } from '../../../inference-server/src/adapters/database.ts';
-import { StatisticsRepository, countRun } from '../../../inference-server/src/adapters/statistics-repository.ts';
-import { Daily, DashboardUrl, Summary, Trends } from '../../../inference-server/src/contract/statistics.ts';
+import { countRun } from '../../../inference-server/src/adapters/count-runs.ts';
+import { StatisticsRepository } from '../../../inference-server/src/adapters/statistics-repository.ts';
+import { Daily, DashboardUrl, Dimensions, Failures, StageTrends, Summary, Trends } from '../../../inference-server/src/contract/statistics.ts';
 import { UpstreamError } from '../../../inference-server/src/domain/errors.ts';
 import { authenticate } from '../../../inference-server/src/http/access.ts';
 import { errorHandler } from '../../../inference-server/src/http/problem.ts';
@@ -24,7 +26,7 @@ beforeEach(async () => {
   delete config.PUBLIC_URL;
   const app = express();
   app.use(authenticate({ tokens: undefined as never, auth: 'off' }));
-  app.use('/api/v1', statisticsRouter({ statistics: new StatisticsRepository(db), mlflow: { experimentId: () => experimentId() }, config, now: () => NOW }));
+  app.use('/api/v1', statisticsRouter({ statistics: new StatisticsRepository(db), mlflow: { experimentId: () => experimentId() }, config, now: () => NOW, pseudonym: personal => createHash('md5').update(personal).digest('hex') }));
   app.use(errorHandler(pino({ level: 'silent' })));
   await new Promise<void>(resolve => { server = app.listen(0, '127.0.0.1', () => resolve()); });
 });
@@ -73,11 +75,50 @@ describe('the statistics endpoints', () => {
     await ended('2025-03-03T12:00:00.000Z');
     const summary = Summary.strict().parse((await get('statistics/summary')).body);
     expect([summary.all_time, summary.last_30_days, summary.last_7_days, summary.last_24_hours].map(({ completed }) => completed)).toEqual([5, 4, 3, 1]);
-    expect(summary.by_model.map(({ model, version, figures }) => [model, version, figures.completed])).toEqual([['a-model', '1.0.0', 4], ['other', '2.0.0', 1]]);
-    expect(summary.by_trigger.map(({ trigger, figures }) => [trigger, figures.completed])).toEqual([['routing', 1], ['viewer', 4]]);
+    expect(summary.by_model?.map(({ model, version, figures }) => [model, version, figures.completed])).toEqual([['a-model', '1.0.0', 4], ['other', '2.0.0', 1]]);
+    expect(summary.by_trigger?.map(({ trigger, figures }) => [trigger, figures.completed])).toEqual([['routing', 1], ['viewer', 4]]);
   });
 
-  it.each(['statistics/daily?date=yesterday', 'statistics/daily?date=2026-02-30', 'statistics/daily?day=1', 'statistics/trends?days=0', 'statistics/trends?days=1101', 'statistics/trends?days=x'])(
+  it.each([['model=a-model', 3], ['model=a-model@1.0.0', 2], ['trigger=routing', 1], ['scanner=MR2', 1], ['site=North', 3], ['physician=Dr%20Who', 1], ['physician=unknown', 1], ['scanner=elsewhere', 0]] as const)(
+    'give the figures of %s alone', async (query, runs) => {
+      await ended('2026-03-10T08:00:00.000Z');
+      await ended('2026-03-10T09:00:00.000Z', { model: { id: 'a-model', version: '1.1.0' }, trigger: 'routing', physicianPseudonym: null });
+      await ended('2026-03-10T10:00:00.000Z', { scanner: 'MR2', physicianPseudonym: createHash('md5').update('physician Dr Who').digest('hex') });
+      const [daily, trends, summary] = [await get(`statistics/daily?${query}`), await get(`statistics/trends?${query}`), await get(`statistics/summary?${query}`)];
+      const of = Summary.parse(summary.body);
+      expect([Daily.parse(daily.body).runs, Trends.parse(trends.body).period.runs, of.all_time.runs, of.last_24_hours.runs]).toEqual(Array(4).fill(runs));
+      expect(of.by_model).toBeUndefined();
+    });
+
+  it('give the time of each stage per day and over the days', async () => {
+    await ended('2026-03-09T08:00:00.000Z', { secondsPerStage: { infer: 2 } });
+    await ended('2026-03-10T08:00:00.000Z', { secondsPerStage: { infer: 4, store: 1 } });
+    const of = StageTrends.strict().parse((await get('statistics/stages?days=2')).body);
+    expect([of.from, of.to, of.period.infer?.mean, of.period.store?.runs]).toEqual(['2026-03-09', '2026-03-10', 3, 1]);
+    expect(of.days.map(({ date, stages }) => [date, stages.infer?.mean])).toEqual([['2026-03-09', 2], ['2026-03-10', 4]]);
+    expect(of.period.infer!.p95 / 4).toBeCloseTo(1, 1);
+  });
+
+  it('give failures by code, most frequent first, and where the runs behind each are', async () => {
+    await ended('2026-03-10T08:00:00.000Z');
+    for (const code of ['NOT_MR', 'SERIES_MISSING', 'SERIES_MISSING']) await ended('2026-03-09T08:00:00.000Z', { state: 'failed', error: { code } });
+    const of = Failures.strict().parse((await get('statistics/failures?days=2&scanner=MR1')).body);
+    expect([of.runs, of.failed]).toEqual([4, 3]);
+    expect(of.codes.map(({ code, runs, days }) => [code, runs, days])).toEqual([
+      ['SERIES_MISSING', 2, [{ date: '2026-03-09', runs: 2 }]], ['NOT_MR', 1, [{ date: '2026-03-09', runs: 1 }]],
+    ]);
+    expect(of.codes[0]!.runsUrl).toBe('/api/v1/runs?state=failed&code=SERIES_MISSING&from=2026-03-09&to=2026-03-10&scanner=MR1');
+  });
+
+  it('list what they can be asked by, most runs first', async () => {
+    await ended('2026-03-10T08:00:00.000Z');
+    for (const minute of [10, 20]) await ended(`2026-03-10T08:${minute}:00.000Z`, { scanner: 'MR2' });
+    expect(Dimensions.strict().parse((await get('statistics/dimensions')).body)).toMatchObject({
+      scanner: [{ value: 'MR2', runs: 2 }, { value: 'MR1', runs: 1 }], model: [{ value: 'a-model', runs: 3 }, { value: 'a-model@1.0.0', runs: 3 }],
+    });
+  });
+
+  it.each(['statistics/daily?date=yesterday', 'statistics/trends?scanner=MR1&site=North', 'statistics/summary?trigger=chance', 'statistics/daily?date=2026-02-30', 'statistics/daily?day=1', 'statistics/trends?days=0', 'statistics/trends?days=1101', 'statistics/trends?days=x'])(
     'refuse %s', async path => {
       expect((await get(path)).status).toBe(400);
     });

@@ -2,10 +2,12 @@ import type { Migration } from 'kysely/migration';
 import * as runs from './001-runs.ts';
 import * as statistics from './002-statistics.ts';
 import * as deliveries from './003-deliveries.ts';
+import * as statisticsByDimension from './010-statistics-by-dimension.ts';
 
 /** In the order of their names; a released one is never changed. */
 export const migrations: Record<string, Migration> = {
   '001-runs': runs,
   '002-statistics': statistics,
   '003-deliveries': deliveries,
+  '010-statistics-by-dimension': statisticsByDimension,
 };

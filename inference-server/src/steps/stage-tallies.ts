@@ -1,0 +1,92 @@
+import { STAGES, type Stage } from '../domain/run.ts';
+import { FIRST_BUCKET, combineHistograms, countOf, histogramOf, percentile, type LatencyHistogram } from './histogram.ts';
+import type { CountedRun } from './statistics.ts';
+
+/** Whole milliseconds per stage of one completed run. */
+export type StageMs = Readonly<Partial<Record<Stage, number>>>;
+
+/** Time that completed runs spent in a stage. */
+export interface StageTally {
+  readonly ms: number;
+  readonly latency: LatencyHistogram;
+}
+/** A stage that no run went through is absent. */
+export type StageTallies = Readonly<Partial<Record<Stage, StageTally>>>;
+
+export interface StageFigures {
+  runs: number;
+  mean: number;
+  p50: number;
+  p95: number;
+  p99: number;
+}
+
+/** Empty for a run that did not complete: where a failed run stopped says little about how long a stage takes. */
+export const stageMsOf = ({ state, secondsPerStage }: Pick<CountedRun, 'state' | 'secondsPerStage'>): StageMs => (state !== 'completed' ? {}
+  : Object.fromEntries(STAGES.flatMap(stage => (secondsPerStage[stage] === undefined ? [] : [[stage, Math.round(secondsPerStage[stage] * 1000)]]))));
+
+export const stageTalliesOf = (of: StageMs): StageTallies =>
+  Object.fromEntries(Object.entries(of).map(([stage, ms]) => [stage, { ms, latency: histogramOf(ms / 1000) }]));
+
+/** Exact, as `combineTallies`. */
+export function combineStages(added: readonly StageTallies[], taken: readonly StageTallies[] = []): StageTallies {
+  const sums: Partial<Record<Stage, StageTally>> = {};
+  for (const stage of STAGES) {
+    const [more, less] = [added, taken].map(of => of.flatMap(tallies => tallies[stage] ?? []));
+    const latency = combineHistograms(more!.map(tally => tally.latency), less!.map(tally => tally.latency));
+    const ms = more!.reduce((sum, tally) => sum + tally.ms, 0) - less!.reduce((sum, tally) => sum + tally.ms, 0);
+    if (latency.length > 0) sums[stage] = { ms, latency };
+  }
+  return sums;
+}
+
+/** Seconds. */
+export const stageFiguresOf = (tallies: StageTallies): Partial<Record<Stage, StageFigures>> =>
+  Object.fromEntries(Object.entries(tallies).map(([stage, { ms, latency }]) => {
+    const runs = countOf(latency);
+    const at = (quantile: number) => percentile(latency, quantile)!;
+    return [stage, { runs, mean: ms / 1000 / runs, p50: at(0.5), p95: at(0.95), p99: at(0.99) }];
+  }));
+
+/**
+ * Bytes to keep: for every stage in the order of `STAGES` the sum in ms, the number of buckets, then per bucket its
+ * distance from the one before and its count; each number in groups of seven bits, lowest first (LEB128).
+ */
+export function stagesToBytes(tallies: StageTallies): Uint8Array<ArrayBuffer> {
+  const bytes: number[] = [];
+  const put = (n: number) => {
+    for (; n >= 128; n = Math.floor(n / 128)) bytes.push((n % 128) + 128);
+    bytes.push(n);
+  };
+  for (const stage of STAGES) {
+    const { ms, latency } = tallies[stage] ?? { ms: 0, latency: [] };
+    put(ms);
+    put(latency.length / 2);
+    for (let at = 0, before = FIRST_BUCKET; at < latency.length; at += 2) {
+      put(latency[at]! - before);
+      put(latency[at + 1]!);
+      before = latency[at]!;
+    }
+  }
+  return Uint8Array.from(bytes);
+}
+
+export function stagesFromBytes(bytes: Uint8Array): StageTallies {
+  let next = 0;
+  const take = () => {
+    let [n, weight] = [0, 1];
+    for (; bytes[next]! >= 128; weight *= 128) n += (bytes[next++]! - 128) * weight;
+    return n + bytes[next++]! * weight;
+  };
+  const tallies: Partial<Record<Stage, StageTally>> = {};
+  for (const stage of next < bytes.length ? STAGES : []) {
+    const ms = take();
+    const latency = new Int32Array(2 * take());
+    for (let at = 0, before = FIRST_BUCKET; at < latency.length; at += 2) {
+      before = latency[at] = before + take();
+      latency[at + 1] = take();
+    }
+    if (latency.length > 0) tallies[stage] = { ms, latency };
+  }
+  return tallies;
+}
