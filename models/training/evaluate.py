@@ -15,7 +15,7 @@ import torch
 from gliomanet.cases import MODALITIES, find_cases, load_case
 from gliomanet.network import REGIONS
 from gliomanet.predict import mean_dice, onnx_network, score, torch_network
-from gliomanet.split import FOLDS, held_out
+from gliomanet.split import FOLD_NAMES, held_out
 from gliomanet.state import load_ema
 
 SUBSETS = ((), *((name,) for name in MODALITIES))
@@ -50,7 +50,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("model", type=Path)
     parser.add_argument("--data", type=Path, action="append", required=True, help="as in training")
     parser.add_argument("--cache", type=Path, required=True, help="normalised cases")
-    parser.add_argument("--fold", default="0", choices=[*map(str, range(FOLDS))])
+    parser.add_argument("--fold", default="0", choices=FOLD_NAMES)
     parser.add_argument("--seed", type=int, default=0, help="as in training")
     parser.add_argument("--case", action="append", help="only this case; may be repeated")
     parser.add_argument("--flips", action="store_true", help="mean over the eight mirrorings")

@@ -23,15 +23,14 @@ from gliomanet.cases import Case, find_cases, load_case
 from gliomanet.journal import Journal
 from gliomanet.loss import deep_supervision
 from gliomanet.predict import mean_dice, score, torch_network
-from gliomanet.split import FOLDS, held_out
-from gliomanet.state import State, load, new_state, save, update_ema
+from gliomanet.split import FOLD_NAMES, held_out
+from gliomanet.state import State, load, new_state, save, start_from, update_ema
 
-PEAK_LEARNING_RATE = 2e-3
 WARM_UP = 100
 DECAY_SHARE = 0.35
 GRADIENT_CLIP = 2.0
 # Large patches cost 2.4 times as much: they come once the network knows what a tumour looks like.
-SMALL_SIDE, LARGE_SIDE, LARGE_FROM = 96, 128, 0.75
+SMALL_SIDE, LARGE_SIDE, LARGE_FROM = 96, 128, 0.3
 LOG_EVERY = 20
 SAVE_EVERY_S = 240
 
@@ -52,6 +51,8 @@ def main() -> None:
     if checkpoint.exists():
         load(state, checkpoint)
         print(f"continues at iteration {state.iteration}", flush=True)
+    elif args.init:
+        print(f"starts from {args.init}; new: {', '.join(start_from(state, args.init)) or 'nothing'}", flush=True)
     describe(args, cases, outside)
     journal = Journal(args.out, parameters(args, cases, outside), state.iteration)
     train(args, state, inside, validation, journal, device)
@@ -65,7 +66,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, action="append", required=True, help="a case or a folder of cases; may be repeated")
     parser.add_argument("--out", type=Path, required=True, help="work folder: checkpoint, metrics, curves")
     parser.add_argument("--cache", type=Path, help="normalised cases (default: <out>/cache)")
-    parser.add_argument("--fold", default="0", choices=[*map(str, range(FOLDS)), "all"], help="which eight cases are held out; all: none")
+    parser.add_argument("--fold", default="0", choices=FOLD_NAMES, help="which cases are held out; all: none")
+    parser.add_argument("--init", type=Path, help="an ONNX file of this network to start from, instead of random weights")
+    parser.add_argument("--learning-rate", type=float, default=2e-3, help="at its peak")
     parser.add_argument("--iterations", type=int, default=5000, help="a longer training may be asked for when it continues")
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
@@ -90,7 +93,7 @@ def train(
     ahead = work(state.iteration, args.iterations, args.iterations)
     running: list[float] = []
     for image, target in patches(args, inside, state.iteration):
-        loss = step(state, image, target, learning_rate(state.iteration, args.iterations), device, args.bf16)
+        loss = step(state, image, target, learning_rate(state.iteration, args), device, args.bf16)
         done += work(state.iteration, state.iteration + 1, args.iterations)
         state.iteration += 1
         running.append(loss)
@@ -98,7 +101,7 @@ def train(
             left = (time.monotonic() - started) * (ahead - done) / done
             mean = sum(running) / len(running)
             running.clear()
-            journal.write(state.iteration, loss=mean, learningRate=learning_rate(state.iteration, args.iterations))
+            journal.write(state.iteration, loss=mean, learningRate=learning_rate(state.iteration, args))
             print(
                 f"{time.strftime('%H:%M:%S')} iteration {state.iteration}/{args.iterations}  loss {mean:.3f}  "
                 f"{(time.monotonic() - started) / done:.2f} s per small patch  "
@@ -126,8 +129,15 @@ def patches(args: argparse.Namespace, cases: list[Case], first: int) -> Iterator
             batch_size=args.batch,
             sampler=range(first * args.batch, args.iterations * args.batch),
             num_workers=args.workers,
+            worker_init_fn=leave_stopping_to_the_training,
         )
     )
+
+
+def leave_stopping_to_the_training(_worker: int) -> None:
+    """Ctrl-C reaches every process of the terminal; a worker that died of it would end the training before it saved."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
 
 
 class Patches(Dataset[tuple[Tensor, Tensor]]):
@@ -150,11 +160,11 @@ def work(first: int, last: int, iterations: int) -> float:
     return sum((side(i, iterations) / SMALL_SIDE) ** 3 for i in range(first, last))
 
 
-def learning_rate(iteration: int, iterations: int) -> float:
+def learning_rate(iteration: int, args: argparse.Namespace) -> float:
     """Warm-up, constant, linear to zero over the last third (Hägele 2024): unlike a cosine it lets a training be
     made longer from before the decay."""
-    decay = (iterations - iteration) / (DECAY_SHARE * iterations)
-    return PEAK_LEARNING_RATE * min(1, (iteration + 1) / WARM_UP, decay)
+    decay = (args.iterations - iteration) / (DECAY_SHARE * args.iterations)
+    return args.learning_rate * min(1, (iteration + 1) / WARM_UP, decay)
 
 
 def step(state: State, image: Tensor, target: Tensor, rate: float, device: torch.device, bf16: bool) -> float:
@@ -193,6 +203,7 @@ def describe(args: argparse.Namespace, cases: list[Case], outside: list[str]) ->
         "seed": args.seed,
         "iterations": args.iterations,
         "batch": args.batch,
+        "startedFrom": hashlib.sha256(args.init.read_bytes()).hexdigest() if args.init else None,
         "trainingCases": [case.id for case in cases if case.id not in outside],
         "heldOut": outside,
         "sha256": {case.id: case.sha256 for case in cases},
@@ -207,7 +218,8 @@ def parameters(args: argparse.Namespace, cases: list[Case], outside: list[str]) 
         "seed": str(args.seed),
         "iterations": str(args.iterations),
         "batch": str(args.batch),
-        "peak_learning_rate": str(PEAK_LEARNING_RATE),
+        "peak_learning_rate": str(args.learning_rate),
+        "started_from": args.init.parent.name if args.init else "random weights",
         "patch_sides": f"{SMALL_SIDE}, {LARGE_SIDE}",
         "training_cases": str(len(cases) - len(outside)),
         "held_out": ", ".join(outside),

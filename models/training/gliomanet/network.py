@@ -1,4 +1,4 @@
-"""The network: a residual 3-D U-Net whose levels start at half resolution, with a thin level at full resolution."""
+"""The network: a residual 3-D U-Net whose levels start at half resolution, refined by a thin level at full resolution."""
 
 from __future__ import annotations
 
@@ -39,39 +39,26 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv3d(channels, channels, 3, padding=1, bias=False)
-        self.norm1 = Norm(channels)
-        self.conv2 = nn.Conv3d(channels, channels, 3, padding=1, bias=False)
-        self.norm2 = Norm(channels)
+        self.c1 = nn.Conv3d(channels, channels, 3, padding=1, bias=False)
+        self.n1 = Norm(channels)
+        self.c2 = nn.Conv3d(channels, channels, 3, padding=1, bias=False)
+        self.n2 = Norm(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = activate(self.norm1(self.conv1(x)))
-        return activate(self.norm2(self.conv2(y)) + x)
+        y = activate(self.n1(self.c1(x)))
+        return activate(self.n2(self.c2(y)) + x)
 
 
-class Down(nn.Module):
-    """Halves every side with a 2³ convolution."""
+class Mix(nn.Module):
+    """One normalised 3³ convolution over joined features."""
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__()
-        self.conv = nn.Conv3d(channels_in, channels_out, 2, stride=2, bias=False)
-        self.norm = Norm(channels_out)
+        self.c1 = nn.Conv3d(channels_in, channels_out, 3, padding=1, bias=False)
+        self.n1 = Norm(channels_out)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activate(self.norm(self.conv(x)))
-
-
-class Up(nn.Module):
-    """Doubles every side, joins the encoder's features of that level and mixes both with one 3³ convolution."""
-
-    def __init__(self, channels_in: int, channels_skip: int, channels_out: int) -> None:
-        super().__init__()
-        self.up = nn.ConvTranspose3d(channels_in, channels_out, 2, stride=2)
-        self.conv = nn.Conv3d(channels_out + channels_skip, channels_out, 3, padding=1, bias=False)
-        self.norm = Norm(channels_out)
-
-    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        return activate(self.norm(self.conv(torch.cat((self.up(x), skip), dim=1))))
+    def forward(self, *features: Tensor) -> Tensor:
+        return activate(self.n1(self.c1(torch.cat(features, dim=1))))
 
 
 class GliomaNet(nn.Module):
@@ -84,26 +71,34 @@ class GliomaNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = Down(IN_CHANNELS, WIDTHS[0])
-        self.downs = nn.ModuleList(Down(a, b) for a, b in zip(WIDTHS, WIDTHS[1:]))
-        self.blocks = nn.ModuleList(ResidualBlock(c) for c in WIDTHS)
-        self.ups = nn.ModuleList(Up(b, a, a) for a, b in zip(WIDTHS, WIDTHS[1:]))
-        # The enhancing rim is one or two voxels thick, thinner than a voxel of the first level:
-        # this level sees the images themselves beside the up-sampled features.
-        self.rim = Up(WIDTHS[0], IN_CHANNELS, RIM_WIDTH)
-        self.head = nn.Conv3d(RIM_WIDTH, len(REGIONS), 1)
+        pairs = list(zip(WIDTHS, WIDTHS[1:]))
+        self.stem = nn.Conv3d(IN_CHANNELS, WIDTHS[0], 2, stride=2)
+        self.enc = nn.ModuleList(ResidualBlock(c) for c in WIDTHS)
+        self.down = nn.ModuleList(nn.Conv3d(a, b, 2, stride=2, bias=False) for a, b in pairs)
+        self.up = nn.ModuleList(nn.ConvTranspose3d(b, a, 2, stride=2, bias=False) for a, b in pairs)
+        self.dec = nn.ModuleList(Mix(2 * a, a) for a, _ in pairs)
+        self.head = nn.ConvTranspose3d(WIDTHS[0], len(REGIONS), 2, stride=2)
+        # The enhancing rim is one or two voxels thick, thinner than a voxel of the first level: this level sees the
+        # images themselves and corrects the logits. It begins at no correction, so that it can be added to weights
+        # that were trained without it.
+        self.rim = Mix(IN_CHANNELS + len(REGIONS), RIM_WIDTH)
+        self.correction = nn.Conv3d(RIM_WIDTH, len(REGIONS), 1)
         self.auxiliary = nn.ModuleList(nn.Conv3d(c, len(REGIONS), 1) for c in WIDTHS[1:3])
+        for layer in (self.correction, *self.auxiliary):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
 
     def forward(self, image: Tensor) -> Tensor | list[Tensor]:
         x = self.stem(image)
         skips: list[Tensor] = []
-        for level, block in enumerate(self.blocks):
-            x = block(x if level == 0 else self.downs[level - 1](x))
+        for level, block in enumerate(self.enc):
+            x = block(x if level == 0 else self.down[level - 1](x))
             skips.append(x)
         auxiliary: list[Tensor] = []
-        for level in reversed(range(len(self.ups))):
-            x = self.ups[level](x, skips[level])
+        for level in reversed(range(len(self.up))):
+            x = self.dec[level](skips[level], self.up[level](x))
             if self.training and level in (1, 2):
                 auxiliary.insert(0, self.auxiliary[level - 1](x))
-        logits = self.head(self.rim(x, image))
+        coarse = self.head(x)
+        logits = coarse + self.correction(self.rim(coarse, image))
         return [logits, *auxiliary] if self.training else logits

@@ -1,7 +1,8 @@
-"""The network as an ONNX file: opset 17, free sides, weights stored as float16."""
+"""The network to and from an ONNX file: opset 17, free sides, weights stored as float16."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -47,3 +48,22 @@ def halve_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     del model.graph.node[:]
     model.graph.node.extend(nodes)
     return model
+
+
+def read_onnx(network: GliomaNet, path: Path) -> list[str]:
+    """Takes over the weights of an ONNX file of this network, in place. A level that the file lacks keeps its own
+    beginning. @returns the names of the parameters that the file had no value for."""
+    weights = {plain_name(each.name): numpy_helper.to_array(each) for each in onnx.load(path).graph.initializer}
+    missing = []
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if name in weights:
+                parameter.copy_(torch.from_numpy(weights[name].astype(np.float32)))
+            else:
+                missing.append(name)
+    return missing
+
+
+def plain_name(stored: str) -> str:
+    """The parameter of a stored weight: "enc.0.0.c1.weight_h" and "enc.0.c1.weight.half" are both enc.0.c1.weight."""
+    return re.sub(r"^enc\.(\d)\.0\.", r"enc.\1.", re.sub(r"(_h|\.half)$", "", stored))

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from .network import GliomaNet
+from .onnx_file import read_onnx
 
 EMA_DECAY = 0.995
 WEIGHT_DECAY = 0.05
@@ -30,6 +31,13 @@ def new_state(seed: int, device: torch.device) -> State:
     network = GliomaNet().to(device, memory_format=torch.channels_last_3d)
     ema = copy.deepcopy(network).eval().requires_grad_(False)
     return State(network, ema, torch.optim.AdamW(network.parameters(), weight_decay=WEIGHT_DECAY), iteration=0)
+
+
+def start_from(state: State, path: Path) -> list[str]:
+    """Replaces the random beginning by the weights of an ONNX file. @returns the parameters that it does not have."""
+    new = read_onnx(state.network, path)
+    state.ema.load_state_dict(state.network.state_dict())
+    return new
 
 
 @torch.no_grad()

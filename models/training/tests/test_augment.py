@@ -3,7 +3,17 @@ import pytest
 import torch
 from aid import a_case
 
-from gliomanet.augment import Draw, cut, dilate, drop_modalities, spatial, thick_slices, training_patch, wrong_mask
+from gliomanet.augment import (
+    Draw,
+    cut,
+    dilate,
+    drop_modalities,
+    mirror_healthier_half,
+    spatial,
+    thick_slices,
+    training_patch,
+    wrong_mask,
+)
 
 
 def test_a_patch_is_a_function_of_its_seed():
@@ -58,3 +68,20 @@ def test_a_wrong_mask_leaves_the_inside_alone():
     image = torch.from_numpy(a_case().image).float()
     for seed in range(6):
         assert torch.equal(wrong_mask(image, Draw(seed))[:, 14:34, 14:34, 14:34], image[:, 14:34, 14:34, 14:34])
+
+
+@pytest.mark.parametrize("off_centre", [-8, 8])
+def test_a_tumour_on_one_side_is_gone_once_the_other_is_mirrored(off_centre):
+    case = a_case(side=64)
+    image, labels = torch.from_numpy(case.image).float(), torch.from_numpy(case.labels)
+    brain = torch.where(image[0] != 0, -0.5, 0.0)
+    labels = labels.roll(2 * off_centre, 0)[:, 20:44]
+    image = (brain[:, 20:44] + 5.5 * (labels > 0)).repeat(4, 1, 1, 1)
+    mirror_healthier_half(image, labels)
+    assert not labels.any() and image.max() == -0.0
+    assert (image[0] != 0).sum() == pytest.approx(int((brain[:, 20:44] != 0).sum()), rel=0.05)
+
+
+def test_every_subset_of_the_modalities_is_seen():
+    seen = {tuple(drop_modalities(torch.ones(4, 1, 1, 1), Draw(seed)).flatten().tolist()) for seed in range(2000)}
+    assert len(seen) == 15

@@ -25,3 +25,7 @@ def test_keeps_a_patients_time_points_together():
 
 def test_all_holds_out_nothing():
     assert held_out(CASES, "all", seed=0) == []
+
+
+def test_a_training_that_starts_from_the_first_network_holds_out_what_that_never_saw():
+    assert held_out(CASES, "first-unet", seed=0) == sorted(FIRST_UNET_HELD_OUT)
