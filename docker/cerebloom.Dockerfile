@@ -6,7 +6,8 @@ RUN ONNXRUNTIME_NODE_INSTALL=skip npm ci --omit=dev --no-audit --loglevel=error
 COPY . .
 # What npm start fetches at run time is part of the image: a hospital's server may not reach the internet.
 RUN node --input-type=module -e "await (await import('/app/launch/install-ohif.ts')).installOhif()" \
- && node --input-type=module -e "await (await import('/app/extension/build.ts')).buildPlugins('/app/.cerebloom/plugins')"
+ && node --input-type=module -e "await (await import('/app/extension/build.ts')).buildPlugins('/app/.cerebloom/plugins')" \
+ && node --input-type=module -e "await (await import('/app/pages/build.ts')).buildPages('/app/.cerebloom/plugins')"
 RUN apt-get update && apt-get install --yes --no-install-recommends python3-pip && rm -rf /var/lib/apt/lists/*
 RUN CEREBLOOM_HOME=/tmp/home node inference-server/src/cli/models.ts get brain-extraction \
  && mv /tmp/home/models/brain-extraction models/

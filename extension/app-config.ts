@@ -1,3 +1,4 @@
+import type { createElement, ReactElement } from 'react';
 import { BUTTON_ID, PANEL_ID, TOOLBAR_BUTTONS } from './src/id.ts';
 
 /** Where the server serves what `buildPlugins` writes. */
@@ -63,5 +64,20 @@ const CONFIG = {
   ],
 };
 
+/**
+ * OHIF puts this in its head, on the study list and in the viewer: the ways to our own pages. It becomes text, and is
+ * called with OHIF's own React whenever the head is drawn.
+ */
+function createLogoComponentFn(React: { createElement: typeof createElement }): ReactElement {
+  const french = /^fr\b/i.test(localStorage.getItem('i18nextLng') ?? navigator.language);
+  const link = (href: string, words: string) => React.createElement('a', {
+    href, key: href, className: 'text-primary hover:underline', style: { fontSize: 14, whiteSpace: 'nowrap' }, onClick: (event: Pick<Event, 'stopPropagation'>) => event.stopPropagation(),
+  }, words);
+  return React.createElement('span', { className: 'flex items-center gap-3' }, [
+    link('/work-list', french ? 'Liste de travail' : 'Work list'), link('/dashboard', french ? 'Tableau de bord' : 'Dashboard'),
+  ]);
+}
+
 /** The text of OHIF's `app-config.js`: one data source behind the same origin, our plugins, nothing of another host. */
-export const appConfig = (): string => `window.config = ${JSON.stringify(CONFIG, null, 2)};\n`;
+export const appConfig = (): string =>
+  `window.config = ${JSON.stringify(CONFIG, null, 2)};\nwindow.config.whiteLabeling = { createLogoComponentFn: ${createLogoComponentFn} };\n`;

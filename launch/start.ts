@@ -6,6 +6,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stop as stopEsbuild } from 'esbuild';
 import { buildPlugins } from '../extension/build.ts';
+import { buildPages } from '../pages/build.ts';
 import { demoStudyUid } from '../demo/src/make-demo-study.ts';
 import { makeDemoToken } from './demo-token.ts';
 import { mustExecute } from './execute.ts';
@@ -34,6 +35,7 @@ async function start(installation: Installation, supervisor: Supervisor): Promis
   const { home, orthancUrl } = installation;
   const env = serverEnvironment(installation, process.env);
   await buildPlugins(installation.pluginsDir);
+  await buildPages(installation.pluginsDir);
   await stopEsbuild(); // its helper process would stay
   const token = await step('Starting Orthanc, MLflow, gateway and worker', async () => {
     const orthanc = supervisor.keep({ spawn: () => spawnOrthanc({ home, httpPort: installation.orthancPort, dicomPort: installation.orthancDicomPort }), ready: healthy });

@@ -72,7 +72,7 @@ export function followRun(id: string, { onEvent, onConnection }: RunListener): (
   };
 }
 
-async function ask<T>(path: string, body?: object): Promise<T> {
+export async function ask<T>(path: string, body?: object): Promise<T> {
   let response: Response;
   try {
     response = await fetch(ROOT + path, {

@@ -1,17 +1,21 @@
 import express, { type Express } from 'express';
 import helmet from 'helmet';
-import type { Context } from './context.ts';
+import { artefactsFolder, type Context } from './context.ts';
 import { auditRefusals, authenticate } from './http/access.ts';
 import { docsRouter } from './http/docs.ts';
 import { gatewayRouter, inlineScriptHashes } from './http/gateway.ts';
 import { livenessRouter, readinessRouter } from './http/health.ts';
+import { meRouter } from './http/me.ts';
 import { metrics } from './http/metrics.ts';
 import { modelsRouter } from './http/models.ts';
+import { pagesRouter } from './http/pages.ts';
 import { errorHandler, notFound, refuseOtherMethods } from './http/problem.ts';
+import { runDetailsRouter } from './http/run-details.ts';
 import { runsRouter } from './http/runs.ts';
 import { signInRouter } from './http/sign-in.ts';
 import { statisticsRouter } from './http/statistics.ts';
 import { studiesRouter } from './http/studies.ts';
+import { workListRouter } from './http/work-list.ts';
 
 /** The gateway: one door for viewer, API, images and MLflow's pages. */
 export function buildApp(context: Context, appConfig: string): Express {
@@ -26,11 +30,14 @@ export function buildApp(context: Context, appConfig: string): Express {
   app.use(signInRouter({ ...context, secureCookies: config.PUBLIC_URL?.startsWith('https:') ?? false }));
   app.use(authenticate({ tokens: context.tokens, auth: config.AUTH }));
 
-  const api = [runsRouter({ ...context, models: context.catalogue }), studiesRouter(context), modelsRouter(context), statisticsRouter(context)];
+  const api = [
+    runsRouter({ ...context, models: context.catalogue }), runDetailsRouter({ ...context, artefactsFolder: artefactsFolder(config) }),
+    studiesRouter(context), workListRouter(context), modelsRouter(context), statisticsRouter(context), meRouter(),
+  ];
   const operation = [readinessRouter(context), metricsRoutes];
   for (const router of [...api, ...operation]) refuseOtherMethods(router);
   app.use('/api/v1', express.json({ limit: '64kb', type: () => true }), ...api, notFound);
-  app.use(...operation, docsRouter());
+  app.use(...operation, docsRouter(), pagesRouter());
   app.use(gatewayRouter({ config, appConfig }));
   app.use(notFound, auditRefusals(context.audit), errorHandler(log));
   return app;

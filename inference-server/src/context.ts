@@ -12,10 +12,12 @@ import { pseudonymKey, pseudonymOf } from './adapters/pseudonym.ts';
 import { RunRepository } from './adapters/run-repository.ts';
 import { StatisticsRepository } from './adapters/statistics-repository.ts';
 import { TokenRepository } from './adapters/token-repository.ts';
+import { WorkRepository } from './adapters/work-repository.ts';
 import { WorkerRepository } from './adapters/worker-repository.ts';
 import { modelFolders, type Config } from './config.ts';
 import type { ModelCatalogue, StudyDirectory } from './flow/ports.ts';
 import { QueueView } from './flow/queue-view.ts';
+import { StudyIndex } from './flow/study-index.ts';
 
 /** Every long-lived object of a process, built once. */
 export interface Context {
@@ -25,6 +27,8 @@ export interface Context {
   readonly db: Database;
   readonly runs: RunRepository;
   readonly queue: QueueView;
+  readonly work: WorkRepository;
+  readonly index: StudyIndex;
   readonly workers: WorkerRepository;
   readonly tokens: TokenRepository;
   readonly audit: AuditLog;
@@ -56,7 +60,7 @@ export async function openContext(config: Config, part: 'gateway' | 'worker', st
   const mlflow = new MlflowClient(config.MLFLOW_URL);
   const models = openModels(config);
   return {
-    config, log, now, db, runs, queue: new QueueView(runs, now), workers: new WorkerRepository(db, now), tokens: new TokenRepository(db, now),
+    config, log, now, db, runs, queue: new QueueView(runs, now), work: new WorkRepository(db), index: new StudyIndex(orthanc, now), workers: new WorkerRepository(db, now), tokens: new TokenRepository(db, now),
     audit: new AuditLog(db, now), statistics: new StatisticsRepository(db), outbox: new OutboxRepository(db), orthanc, studies: orthanc, mlflow, models,
     availability: new ModelAvailability(models),
     catalogue: { manifest: async id => (await models.find(id ?? config.DEFAULT_MODEL)).manifest },

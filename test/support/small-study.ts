@@ -18,8 +18,8 @@ export interface SmallStudy {
 }
 
 /** A brain without skull, a ball of 72 mm with a ball of tumour, coarse enough that a run takes a moment. */
-export function aSmallStudy(name: string): SmallStudy {
-  const patient = { studyUid: deriveUid('study', 'test', name), name: 'Doe^Jane', id: `PATIENT-${name}`, comment: '' };
+export function aSmallStudy(name: string, patientName = 'Doe^Jane'): SmallStudy {
+  const patient = { studyUid: deriveUid('study', 'test', name), name: patientName, id: `PATIENT-${name}`, comment: '' };
   const geometry = { shape: SHAPE, originMm: [-77.5, -77.5, -57.5] as const, stepsMm: [[0, 0, STEP_MM], [0, STEP_MM, 0], [STEP_MM, 0, 0]] as const };
   const series = Object.fromEntries(PROTOCOLS.map(protocol => {
     const { brain, tumour } = TISSUE[protocol.sequence];

@@ -1,12 +1,15 @@
 import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import pino, { type Logger } from 'pino';
 
 export type { Logger } from 'pino';
 
 const MAX_BYTES = 20 * 1024 * 1024;
-const KEPT_FILES = 5;
+/** Rotated files: `cerebloom.log.1` is the newest of them. */
+export const KEPT_FILES = 5;
 const CHECK_MS = 10_000;
+
+export const logFile = (home: string): string => join(home, 'logs/cerebloom.log');
 
 interface LogOptions {
   /** `<home>/logs/cerebloom.log` */
@@ -23,9 +26,8 @@ interface LogOptions {
  * Several processes append to the one file; each line is one write.
  */
 export function openLog({ home, level, part, rotates }: LogOptions): Logger {
-  const folder = join(home, 'logs');
-  const file = join(folder, 'cerebloom.log');
-  mkdirSync(folder, { recursive: true });
+  const file = logFile(home);
+  mkdirSync(dirname(file), { recursive: true });
   const destination = pino.destination({ dest: file, append: true, sync: true });
   const present = () => statSync(file, { throwIfNoEntry: false });
   let inode = present()?.ino;

@@ -100,11 +100,18 @@ export class MlflowClient {
   }
 
   /** Puts one artefact through the server's proxy. @param path within the run, e.g. `result.png` */
-  async putArtifact({ artifactUri }: MlflowRun, path: string, bytes: Uint8Array, contentType: string): Promise<void> {
-    const root = /^mlflow-artifacts:\/(?:\/[^/]*\/)?(.+)$/.exec(artifactUri)?.[1];
-    if (root === undefined) throw new UpstreamError('MLFLOW_REFUSED', 'MLflow does not serve artefacts: start it with --serve-artifacts');
-    const folder = root.split('/').map(encodeURIComponent).join('/');
-    await this.#send('PUT', `/api/2.0/mlflow-artifacts/artifacts/${folder}/${path}`, bytes, contentType);
+  async putArtifact(run: MlflowRun, path: string, bytes: Uint8Array, contentType: string): Promise<void> {
+    await this.#send('PUT', artifactPath(run, path), bytes, contentType);
+  }
+
+  /** undefined where the run has no such artefact. */
+  async getArtifact(run: MlflowRun, path: string): Promise<Uint8Array | undefined> {
+    try {
+      return await this.#bytes('GET', artifactPath(run, path));
+    } catch (cause) {
+      if (cause instanceof MlflowRefusal && cause.status === 404) return undefined;
+      throw cause;
+    }
   }
 
   async #findExperiment(): Promise<string> {
@@ -140,19 +147,23 @@ export class MlflowClient {
     return JSON.parse(await this.#send('POST', `/api/2.0/mlflow/${method}`, JSON.stringify(body)));
   }
 
-  async #send(method: 'GET' | 'POST' | 'PUT', path: string, body?: string | Uint8Array, contentType = 'application/json'): Promise<string> {
-    let status: number, text: string;
+  async #send(method: 'GET' | 'POST' | 'PUT', path: string, body?: string | Uint8Array, contentType?: string): Promise<string> {
+    return Buffer.from(await this.#bytes(method, path, body, contentType)).toString();
+  }
+
+  async #bytes(method: 'GET' | 'POST' | 'PUT', path: string, body?: string | Uint8Array, contentType = 'application/json'): Promise<Uint8Array> {
+    let status: number, bytes: Uint8Array;
     try {
       const answer = await request(this.#url + path, {
         method, body: body ?? null, headers: body === undefined ? {} : { 'content-type': contentType }, dispatcher: this.#agent,
       });
-      [status, text] = [answer.statusCode, await answer.body.text()];
+      [status, bytes] = [answer.statusCode, await answer.body.bytes()];
     } catch (cause) {
       throw new UpstreamError('MLFLOW_UNAVAILABLE', 'MLflow does not answer', cause);
     }
     if (status >= 500 || status === 429) throw new UpstreamError('MLFLOW_UNAVAILABLE', `MLflow answered ${status}`);
-    if (status >= 400) throw new MlflowRefusal(status, reasonOf(text));
-    return text;
+    if (status >= 400) throw new MlflowRefusal(status, reasonOf(Buffer.from(bytes).toString()));
+    return bytes;
   }
 }
 
@@ -160,8 +171,10 @@ export class MlflowClient {
 export class MlflowRefusal extends UpstreamError {
   /** MLflow's `error_code`, e.g. `RESOURCE_DOES_NOT_EXIST`. */
   readonly reason: string;
+  readonly status: number;
   constructor(status: number, reason: string) {
     super('MLFLOW_REFUSED', `MLflow answered ${status} ${reason}`);
+    this.status = status;
     this.reason = reason;
   }
 }
@@ -183,6 +196,13 @@ function reasonOf(text: string): string {
   } catch {
     return '';
   }
+}
+
+/** Artefacts go through the server's proxy. @throws UpstreamError where it has none */
+function artifactPath({ artifactUri }: MlflowRun, path: string): string {
+  const root = /^mlflow-artifacts:\/(?:\/[^/]*\/)?(.+)$/.exec(artifactUri)?.[1];
+  if (root === undefined) throw new UpstreamError('MLFLOW_REFUSED', 'MLflow does not serve artefacts: start it with --serve-artifacts');
+  return `/api/2.0/mlflow-artifacts/artifacts/${root.split('/').map(encodeURIComponent).join('/')}/${path}`;
 }
 
 const toRun = ({ info }: RunAnswer): MlflowRun =>

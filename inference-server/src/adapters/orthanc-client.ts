@@ -29,6 +29,21 @@ export interface StudyHeader {
   readonly stable: boolean;
 }
 
+/** What a list of studies shows; for signed-in readers, never kept or logged. */
+export interface ListedStudy {
+  readonly studyUid: StudyUid;
+  /** PN (PS3.5 §6.2): family^given^middle^prefix^suffix. */
+  readonly patientName: string;
+  readonly patientId: string;
+  /** `YYYYMMDD` or empty, as DICOM has it. */
+  readonly studyDate: string;
+  readonly studyTime: string;
+  readonly description: string;
+  readonly accessionNumber: string;
+  /** Orthanc has seen no new instance of it for its `StableAge`. */
+  readonly stable: boolean;
+}
+
 export interface Change {
   readonly seq: number;
   readonly type: string;
@@ -163,6 +178,26 @@ export class OrthancClient implements StudySource, ResultStore {
   /** Every study that is stored. */
   async studyIds(): Promise<string[]> {
     return (await this.#get<string[]>('/studies'))!;
+  }
+
+  /** Orthanc ids of the studies that have MR images. */
+  async mrStudyIds(): Promise<string[]> {
+    const body = await this.#request('POST', '/tools/find', { body: JSON.stringify({ Level: 'Study', Query: { ModalitiesInStudy: 'MR' } }) });
+    return JSON.parse(Buffer.from(body ?? []).toString() || '[]') as string[];
+  }
+
+  /** undefined when it was deleted meanwhile. */
+  async listedStudy(orthancId: string): Promise<ListedStudy | undefined> {
+    const study = await this.#get<Resource>(`/studies/${orthancId}`);
+    if (!study) return undefined;
+    const { MainDicomTags: tags, PatientMainDicomTags: patient = {} } = study;
+    return {
+      studyUid: parseUid('study', tags.StudyInstanceUID ?? ''),
+      patientName: patient.PatientName ?? '', patientId: patient.PatientID ?? '',
+      studyDate: tags.StudyDate ?? '', studyTime: tags.StudyTime ?? '',
+      description: tags.StudyDescription ?? '', accessionNumber: tags.AccessionNumber ?? '',
+      stable: study.IsStable === true,
+    };
   }
 
   /**

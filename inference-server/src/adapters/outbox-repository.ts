@@ -69,6 +69,12 @@ export class OutboxRepository {
     await this.#db.updateTable('outbox').set({ available_at_ms: availableAt, last_error: error }).where('id', 'in', rowIds).execute();
   }
 
+  /** Which MLflow run a run became; undefined until MLflow has been told. */
+  async mlflowRunOf(runId: string): Promise<string | undefined> {
+    const row = await this.#db.selectFrom('outbox').select('mlflow_run_id').where('run_id', '=', runId).where('mlflow_run_id', 'is not', null).executeTakeFirst();
+    return row?.mlflow_run_id ?? undefined;
+  }
+
   /** Rows that wait, and since when the oldest does; for the metrics. */
   async backlog(): Promise<{ rows: number; oldestAtMs: number | null }> {
     const { rows, oldest } = await this.#db.selectFrom('outbox')

@@ -1,10 +1,13 @@
 import { z } from 'zod';
 import { createDocument, type ZodOpenApiOperationObject } from 'zod-openapi';
+import { Me } from './callers.ts';
 import { Health } from './health.ts';
 import { ModelList } from './models.ts';
+import { RunDetails, RunLog } from './run-details.ts';
 import { CreateReview, CreateRun, ListRuns, Problem, Run, RunEvent, RunPage, UidText } from './runs.ts';
 import { Daily, DailyQuery, DashboardUrl, Dimensions, Failures, FailuresQuery, StagesQuery, StageTrends, Summary, SummaryQuery, Trends, TrendsQuery } from './statistics.ts';
 import { StudySeries } from './studies.ts';
+import { FindWork, WorkList } from './work-list.ts';
 
 const json = (schema: z.ZodType) => ({ 'application/json': { schema } });
 const problem = (description: string) => ({ description, content: { 'application/problem+json': { schema: Problem } } });
@@ -75,6 +78,30 @@ export function openApi() {
           responses: { 200: answer('', Run), ...WRITE_ERRORS, 404: problem('`RUN_NOT_FOUND`'), 409: problem('`RUN_NOT_COMPLETED`') },
         },
       },
+      '/api/v1/runs/{id}/details': {
+        get: read('Inputs and provenance of a run', RunDetails, { tags: ['Runs'], requestParams: { path: RUN_ID }, responses: { 404: problem('`RUN_NOT_FOUND`') } }),
+      },
+      '/api/v1/runs/{id}/picture': {
+        get: {
+          tags: ['Runs'], summary: 'Picture of a result', description: 'Three planes through the largest tumour area.', requestParams: { path: RUN_ID },
+          responses: {
+            200: { description: '', content: { 'image/png': { schema: z.string().meta({ format: 'binary' }) } } }, ...UNAUTHENTICATED,
+            404: problem('`RUN_NOT_FOUND`, `PICTURE_NOT_FOUND`'), 502: problem('`MLFLOW_UNAVAILABLE`'),
+          },
+        },
+      },
+      '/api/v1/runs/{id}/log': {
+        get: read('Log lines of a run on this machine', RunLog, { tags: ['Runs'], requestParams: { path: RUN_ID }, responses: { 404: problem('`RUN_NOT_FOUND`') } }),
+      },
+      '/api/v1/work-list': {
+        post: {
+          tags: ['Studies'], summary: 'The archive\'s MR studies and how they stand',
+          description: 'Changes nothing; what is searched for comes in the body because it may be a patient\'s name.',
+          requestBody: { required: true, content: json(FindWork) },
+          responses: { 200: answer('', WorkList), ...READ_ERRORS, 502: problem('`ORTHANC_UNAVAILABLE`, `ORTHANC_REFUSED`') },
+        },
+      },
+      '/api/v1/me': { get: read('Who asks, and what they may do', Me, { tags: ['Operation'] }) },
       '/api/v1/studies/{uid}/series': {
         get: read('What each series was taken for, and why', StudySeries, {
           tags: ['Studies'], requestParams: { path: z.object({ uid: UidText }) },

@@ -2,7 +2,8 @@ export const ROLES = ['reader', 'radiologist', 'service', 'admin'] as const;
 export type Role = (typeof ROLES)[number];
 
 /** What a request needs: to see, to start and cancel runs, to judge results, to change models, tokens and MLflow. */
-export type Permission = 'view' | 'run' | 'review' | 'store' | 'administer';
+export const PERMISSIONS = ['view', 'run', 'review', 'store', 'administer'] as const;
+export type Permission = (typeof PERMISSIONS)[number];
 
 const GRANTED: Record<Role, readonly Permission[]> = {
   reader: ['view'],

@@ -119,6 +119,7 @@ async function findOrMake({ mlflow, now }: PublisherDeps, claim: Claim, run: Run
   return mlflow.createRun(experiment, logged.name, logged.startedAt, logged.tags);
 }
 
-function absent(cause: NodeJS.ErrnoException): undefined {
+/** For what may not be there. */
+export function absent(cause: NodeJS.ErrnoException): undefined {
   if (cause.code !== 'ENOENT') throw cause;
 }

@@ -1,5 +1,5 @@
 import { Router } from 'express';
-import type { RunRecord } from '../adapters/run-repository.ts';
+import type { RunRecord, RunRepository } from '../adapters/run-repository.ts';
 import { CreateReview, CreateRun, ListRuns, type Review, type Run, type RunPage } from '../contract/runs.ts';
 import { RequestError } from '../domain/errors.ts';
 import { isFinal } from '../domain/run.ts';
@@ -49,15 +49,15 @@ export function runsRouter(deps: RunsDeps): Router {
   });
 
   router.get('/runs/:id', requires('view'), async (req, res) => {
-    res.json(await queue.toWire(await existing(req.params.id as string)));
+    res.json(await queue.toWire(await existingRun(runs, req.params.id as string)));
   });
 
   router.get('/runs/:id/events', requires('view'), async (req, res) => {
-    await streamEvents(req, res, await existing(req.params.id as string), deps);
+    await streamEvents(req, res, await existingRun(runs, req.params.id as string), deps);
   });
 
   router.post('/runs/:id/cancel', requires('run'), async (req, res) => {
-    const before = await existing(req.params.id as string);
+    const before = await existingRun(runs, req.params.id as string);
     if (isFinal(before.state) && before.state !== 'cancelled') {
       throw new RequestError('RUN_ENDED', 409, `The run has already ended (${before.state})`);
     }
@@ -69,7 +69,7 @@ export function runsRouter(deps: RunsDeps): Router {
 
   router.post('/runs/:id/review', requires('review'), async (req, res) => {
     const asked = CreateReview.parse(req.body);
-    const { id, state } = await existing(req.params.id as string);
+    const { id, state } = await existingRun(runs, req.params.id as string);
     if (state !== 'completed' && state !== 'superseded') throw new RequestError('RUN_NOT_COMPLETED', 409, `Only a completed run can be reviewed (this one is ${state})`);
     const caller = callerOf(req);
     const review: Review = {
@@ -81,10 +81,10 @@ export function runsRouter(deps: RunsDeps): Router {
   });
 
   return router;
+}
 
-  async function existing(id: string): Promise<RunRecord> {
-    const run = await runs.find(id);
-    if (!run) throw new RequestError('RUN_NOT_FOUND', 404, 'There is no run with this id');
-    return run;
-  }
+export async function existingRun(runs: Pick<RunRepository, 'find'>, id: string): Promise<RunRecord> {
+  const run = await runs.find(id);
+  if (!run) throw new RequestError('RUN_NOT_FOUND', 404, 'There is no run with this id');
+  return run;
 }

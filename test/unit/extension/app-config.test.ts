@@ -27,4 +27,12 @@ describe('the configuration of OHIF', () => {
     expect(toolbarSections.$push[0].primary.at(-1)).toBe('SegmentTumour');
     expect(rightPanels).toEqual({ $unshift: ['cerebloom.panelModule.tumour'] });
   });
+
+  it('leads from OHIF to our own pages, in its language', () => {
+    const window: { config?: { whiteLabeling: { createLogoComponentFn(react: object): object } } } = {};
+    const localStorage = { getItem: () => 'fr' };
+    runInNewContext(appConfig(), { window, localStorage, navigator: {} });
+    const createElement = (type: string, props: { href?: string }, children: unknown) => ({ type, href: props.href, children });
+    expect(JSON.stringify(window.config!.whiteLabeling.createLogoComponentFn({ createElement }))).toMatch(/"\/work-list","children":"Liste de travail".*"\/dashboard","children":"Tableau de bord"/);
+  });
 });

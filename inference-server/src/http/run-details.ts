@@ -1,0 +1,67 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Router } from 'express';
+import { readRunLog } from '../adapters/log-reader.ts';
+import type { MlflowClient } from '../adapters/mlflow-client.ts';
+import type { OutboxRepository } from '../adapters/outbox-repository.ts';
+import type { RunRecord, RunRepository } from '../adapters/run-repository.ts';
+import type { RunDetails } from '../contract/run-details.ts';
+import { RequestError } from '../domain/errors.ts';
+import { SEQUENCES } from '../domain/study.ts';
+import { absent, PICTURE } from '../flow/publish-runs.ts';
+import { requires } from './access.ts';
+import { existingRun } from './runs.ts';
+
+interface RunDetailsDeps {
+  readonly runs: RunRepository;
+  readonly outbox: Pick<OutboxRepository, 'mlflowRunOf'>;
+  readonly mlflow: Pick<MlflowClient, 'experimentId' | 'getRun' | 'getArtifact'>;
+  readonly config: { readonly CEREBLOOM_HOME: string };
+  /** Where a run's picture waits until MLflow has it: `<folder>/<runId>/result.png`. */
+  readonly artefactsFolder: string;
+}
+
+const LOG_LINES = 500;
+
+/** What one run's page shows beside the run itself. */
+export function runDetailsRouter({ runs, outbox, mlflow, config, artefactsFolder }: RunDetailsDeps): Router {
+  const router = Router();
+
+  router.get('/runs/:id/details', requires('view'), async (req, res) => {
+    res.json(await detailsOf(await existingRun(runs, req.params.id as string)));
+  });
+
+  router.get('/runs/:id/picture', requires('view'), async (req, res) => {
+    const { id } = await existingRun(runs, req.params.id as string);
+    const picture = await readFile(join(artefactsFolder, id, PICTURE)).catch(absent) ?? await publishedPicture(id);
+    if (!picture) throw new RequestError('PICTURE_NOT_FOUND', 404, 'The run has no picture of its result');
+    res.type('png').set('Cache-Control', 'private, max-age=3600').send(Buffer.from(picture));
+  });
+
+  router.get('/runs/:id/log', requires('view'), async (req, res) => {
+    const { id, queuedAt } = await existingRun(runs, req.params.id as string);
+    res.json(await readRunLog(config.CEREBLOOM_HOME, id, Date.parse(queuedAt), LOG_LINES));
+  });
+
+  return router;
+
+  async function detailsOf(run: RunRecord): Promise<RunDetails> {
+    const published = await outbox.mlflowRunOf(run.id);
+    // MLflow being down is no reason to show nothing
+    const experiment = published && await mlflow.experimentId().catch(() => undefined);
+    return {
+      runId: run.id, patientPseudonym: run.patientPseudonym, responsiblePhysician: run.responsiblePhysician, attempts: run.attempts,
+      supersededBy: run.supersededBy, destination: run.destination,
+      inputs: run.identities.map(({ uid, kind, confidence, reasons }) => ({
+        seriesInstanceUid: uid, usedAs: SEQUENCES.find(sequence => run.series[sequence] === uid) ?? null, kind, confidence, reasons: [...reasons],
+      })),
+      mlflowUrl: experiment ? `/mlflow/#/experiments/${experiment}/runs/${published}` : null,
+    };
+  }
+
+  async function publishedPicture(id: string): Promise<Uint8Array | undefined> {
+    const published = await outbox.mlflowRunOf(id);
+    const run = published === undefined ? undefined : await mlflow.getRun(published);
+    return run && mlflow.getArtifact(run, PICTURE);
+  }
+}
