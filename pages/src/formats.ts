@@ -1,4 +1,4 @@
-import { formatMl, type Language } from '../../extension/src/messages.ts';
+import { formatDice, formatMl, type Language } from '../../extension/src/messages.ts';
 import type { ChartSpec } from './dashboard/chart-spec.ts';
 
 const localeOf = (language: Language): string => (language === 'en' ? 'en-GB' : 'fr');
@@ -6,6 +6,14 @@ const localeOf = (language: Language): string => (language === 'en' ? 'en-GB' : 
 /** @param day `YYYY-MM-DD`, of the calendar that it was counted in. */
 export const dayOf = (language: Language, day: string): string =>
   new Date(day).toLocaleDateString(localeOf(language), { dateStyle: 'medium', timeZone: 'UTC' });
+
+/** A day, or the first and the last of those that are counted together. @param next the first of the following ones */
+export function daysOf(language: Language, first: string, next: string | undefined, step: number): string {
+  if (step === 1) return dayOf(language, first);
+  const last = next === undefined ? Date.parse(first) + (step - 1) * DAY_MS : Date.parse(next) - DAY_MS;
+  return `${shortDay(language, Date.parse(first))} – ${dayOf(language, new Date(last).toISOString().slice(0, 10))}`;
+}
+const DAY_MS = 86_400_000;
 
 /** @param at ms since 1970, a UTC midnight */
 export const shortDay = (language: Language, at: number): string =>
@@ -29,6 +37,7 @@ export function valueOf(language: Language, unit: ChartSpec['unit'], value: numb
   switch (unit) {
     case 'count': return formatCount(language, value);
     case 'share': return formatShare(language, value, place === 'axis' ? 0 : 1);
+    case 'dice': return formatDice(language, value);
     case 'seconds': return formatSeconds(language, value);
     case 'millilitres': return `${place === 'axis' ? formatCount(language, value) : formatMl(language, value)} mL`;
   }

@@ -20,8 +20,9 @@ export const segmentOfMany = (studyInstanceUid: string): Promise<Run> => ask('/r
 /** Runs of one model, trigger, scanner, site or physician; of all where empty. */
 export type Slice = Readonly<Partial<Record<keyof Dimensions, string>>>;
 export const getToday = (slice: Slice): Promise<Daily> => ask(`/mlops/statistics/daily?${query(slice)}`);
-export const getTrends = (days: number, slice: Slice): Promise<Trends> => ask(`/mlops/statistics/trends?${query({ days: String(days), ...slice })}`);
-export const getStages = (days: number, slice: Slice): Promise<StageTrends> => ask(`/mlops/statistics/stages?${query({ days: String(days), ...slice })}`);
+/** @param step days that are counted together */
+export const getTrends = (days: number, step: number, slice: Slice): Promise<Trends> => ask(`/mlops/statistics/trends?${query({ days: String(days), step: String(step), ...slice })}`);
+export const getStages = (days: number, step: number, slice: Slice): Promise<StageTrends> => ask(`/mlops/statistics/stages?${query({ days: String(days), step: String(step), ...slice })}`);
 export const getFailures = (days: number, slice: Slice): Promise<Failures> => ask(`/mlops/statistics/failures?${query({ days: String(days), ...slice })}`);
 export const getDimensions = (): Promise<Dimensions> => ask('/mlops/statistics/dimensions');
 

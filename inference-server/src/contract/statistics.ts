@@ -44,11 +44,12 @@ export const DailyQuery = z.strictObject({ date: Day.optional().describe('UTC; t
 export const Daily = Figures.extend({ date: Day }).meta({ id: 'Daily' });
 export type Daily = z.infer<typeof Daily>;
 
-export const TrendsQuery = z.strictObject({ days: Days.default(7), ...SliceQuery }).refine(oneSlice, ONE_SLICE);
+const Step = z.coerce.number().int().min(1).max(31).default(1).describe('days that are counted together; the first entry takes those that are left over');
+export const TrendsQuery = z.strictObject({ days: Days.default(7), step: Step, ...SliceQuery }).refine(oneSlice, ONE_SLICE);
 export const Trends = z.object({
   from: Day,
   to: Day,
-  days: z.array(Daily),
+  days: z.array(Daily).describe('one for each step, by its first day'),
   period: Figures,
   previous_period: Figures,
   change: z.object({
@@ -74,13 +75,13 @@ export type Summary = z.infer<typeof Summary>;
 
 const StageFigures = z.object({ runs: z.int(), mean: z.number(), p50: z.number(), p95: z.number(), p99: z.number() }).describe('seconds, of completed runs');
 const ByStage = z.partialRecord(z.enum(STAGES), StageFigures);
-export const StagesQuery = z.strictObject({ days: Days.default(30), ...SliceQuery }).refine(oneSlice, ONE_SLICE);
+export const StagesQuery = z.strictObject({ days: Days.default(30), step: Step, ...SliceQuery }).refine(oneSlice, ONE_SLICE);
 export const StageTrends = z.object({
   from: Day, to: Day, period: ByStage, days: z.array(z.object({ date: Day, stages: ByStage })).describe('a day without runs has no stages'),
 }).meta({ id: 'StageTrends' });
 export type StageTrends = z.infer<typeof StageTrends>;
 
-export const FailuresQuery = StagesQuery;
+export const FailuresQuery = z.strictObject({ days: Days.default(30), ...SliceQuery }).refine(oneSlice, ONE_SLICE);
 export const Failures = z.object({
   from: Day,
   to: Day,

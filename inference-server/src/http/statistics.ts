@@ -8,7 +8,7 @@ import {
 } from '../contract/statistics.ts';
 import { physicianPseudonym } from '../domain/physician.ts';
 import { combineStages, stageFiguresOf } from '../steps/stage-tallies.ts';
-import { DIMENSIONS, EMPTY_TALLY, UNKNOWN, combineTallies, daysUpTo, figuresOf, lastHours, runsOf, trends, utcDay, type Dimension, type Slice, type Tally } from '../steps/statistics.ts';
+import { DIMENSIONS, EMPTY_TALLY, UNKNOWN, combineTallies, daysUpTo, figuresOf, lastHours, runsOf, stepsOf, trends, utcDay, type Dimension, type Slice, type Tally } from '../steps/statistics.ts';
 import { requires } from './access.ts';
 
 export interface StatisticsDeps {
@@ -36,9 +36,9 @@ export function statisticsRouter({ statistics, mlflow, pseudonym, config, now }:
   });
 
   router.get('/mlops/statistics/trends', requires('view'), async (req, res) => {
-    const { days, ...query } = TrendsQuery.parse(req.query);
+    const { days, step, ...query } = TrendsQuery.parse(req.query);
     const last = today();
-    const answer: Trends = trends(await statistics.days(daysUpTo(last, 2 * days)[0]!, last, sliceOf(query)), last, days);
+    const answer: Trends = trends(await statistics.days(daysUpTo(last, 2 * days)[0]!, last, sliceOf(query)), last, days, step);
     res.json(answer);
   });
 
@@ -71,12 +71,12 @@ export function statisticsRouter({ statistics, mlflow, pseudonym, config, now }:
   });
 
   router.get('/mlops/statistics/stages', requires('view'), async (req, res) => {
-    const { days, ...query } = StagesQuery.parse(req.query);
+    const { days, step, ...query } = StagesQuery.parse(req.query);
     const period = daysUpTo(today(), days);
     const of = await statistics.stages(period[0]!, period.at(-1)!, sliceOf(query));
     const answer: StageTrends = {
       from: period[0]!, to: period.at(-1)!, period: stageFiguresOf(combineStages([...of.values()])),
-      days: period.map(date => ({ date, stages: stageFiguresOf(of.get(date) ?? {}) })),
+      days: stepsOf(period, step).map(together => ({ date: together[0]!, stages: stageFiguresOf(combineStages(together.flatMap(date => of.get(date) ?? []))) })),
     };
     res.json(answer);
   });

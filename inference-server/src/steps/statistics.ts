@@ -172,13 +172,22 @@ export const lastHours = (now: Date): string[] =>
   Array.from({ length: 24 }, (_, n) => utcHour(new Date(now.getTime() - (23 - n) * HOUR_MS)));
 
 type Days = ReadonlyMap<string, Tally>;
+
+/** Days that are counted together, the last full; the first takes those that are left over. */
+export const stepsOf = (days: readonly string[], step: number): string[][] => {
+  const count = Math.max(1, Math.floor(days.length / step));
+  const end = (n: number) => days.length - (count - 1 - n) * step;
+  return Array.from({ length: count }, (_, n) => days.slice(n === 0 ? 0 : end(n - 1), end(n)));
+};
+
+const sumOf = (of: Days, days: readonly string[]): Tally => (days.length === 1 ? of.get(days[0]!) ?? EMPTY_TALLY : combineTallies(tallies(of, days)));
 const tallies = (of: Days, days: readonly string[]): Tally[] => days.flatMap(day => of.get(day) ?? []);
 
 /**
  * The days up to `today`, and how their sum differs from as many days before them.
  * @param of tallies by day; a day without one had no runs.
  */
-export function trends(of: Days, today: string, dayCount: number) {
+export function trends(of: Days, today: string, dayCount: number, step = 1) {
   const days = daysUpTo(today, 2 * dayCount);
   const current = days.slice(dayCount);
   const period = figuresOf(combineTallies(tallies(of, current)));
@@ -186,7 +195,7 @@ export function trends(of: Days, today: string, dayCount: number) {
   return {
     from: current[0]!,
     to: today,
-    days: current.map(date => ({ date, ...figuresOf(of.get(date) ?? EMPTY_TALLY) })),
+    days: stepsOf(current, step).map(together => ({ date: together[0]!, ...figuresOf(sumOf(of, together)) })),
     period,
     previous_period: previous,
     change: {

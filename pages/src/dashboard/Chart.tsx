@@ -3,7 +3,7 @@ import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { fill, type Language } from '../../../extension/src/messages.ts';
 import { saveCsv } from '../csv.ts';
-import { dayOf, shortDay, valueOf } from '../formats.ts';
+import { dayOf, daysOf, shortDay, valueOf } from '../formats.ts';
 import { useLanguage } from '../language.tsx';
 import { drawnValues, isEmpty, tableOf, type ChartSpec } from './chart-spec.ts';
 
@@ -27,7 +27,7 @@ export function Chart({ spec }: { readonly spec: ChartSpec }) {
         </div>
       </div>
       <p className="quiet">{spec.explanation}</p>
-      {asTable ? <ChartTable spec={spec} language={language} dayHeader={messages.day} />
+      {asTable ? <ChartTable spec={spec} language={language} dayHeader={spec.step === 1 ? messages.day : messages.firstDay} />
         : empty ? <p className="empty">{messages.nothingInPeriod}</p>
         : <Plot spec={spec} language={language} titleId={titleId} />}
     </section>
@@ -85,7 +85,7 @@ function Plot({ spec, language, titleId }: { readonly spec: ChartSpec; readonly 
       <div ref={frame} className="plot" tabIndex={0} role="group" aria-labelledby={titleId} aria-describedby={hintId} onKeyDown={onKeyDown} />
       <p id={hintId} className="hidden">{messages.chartKeys}</p>
       <ul className="legend" aria-live={day === null ? 'off' : 'polite'}>
-        <li className="quiet">{dayOf(language, spec.days[shown]!)}</li>
+        <li className="quiet">{daysOf(language, spec.days[shown]!, spec.days[shown + 1], spec.step)}</li>
         {spec.series.map(({ column, label, color, dash, values }) => (
           <li key={column}>
             <svg viewBox="0 0 18 10" aria-hidden="true">
@@ -107,7 +107,8 @@ function dataOf(spec: ChartSpec): uPlot.AlignedData {
 
 function optionsOf(spec: ChartSpec, language: Language, width: number, onDay: (day: number | null) => void): uPlot.Options {
   const stacked = spec.kind === 'stacked';
-  const few = spec.days.length <= 31;
+  const few = spec.days.length <= 60;
+  const halfBarS = spec.step * DAY_S / 2;
   const drawn = stacked ? spec.series.toReversed() : spec.series;
   return {
     width, height: HEIGHT_PX,
@@ -115,9 +116,9 @@ function optionsOf(spec: ChartSpec, language: Language, width: number, onDay: (d
     cursor: { y: false, drag: { x: false, y: false }, points: { show: !stacked } },
     tzDate: seconds => uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC'),
     scales: {
-      // half a day on either side: the first and last bar are as wide as the others
-      x: { time: true, range: (_u, min, max) => (stacked ? [min - DAY_S / 2, max + DAY_S / 2] : [min, max]) },
-      y: { range: (_u, _min, max) => [0, spec.unit === 'share' ? 1 : spec.unit === 'count' ? Math.max(4, Math.ceil(max * 1.05)) : max > 0 ? max * 1.1 : 1] },
+      // half a bar on either side: the first and last bar are as wide as the others
+      x: { time: true, range: (_u, min, max) => (stacked ? [min - halfBarS, max + halfBarS] : [min, max]) },
+      y: { range: (_u, _min, max) => [0, spec.unit === 'share' || spec.unit === 'dice' ? 1 : spec.unit === 'count' ? Math.max(4, Math.ceil(max * 1.05)) : max > 0 ? max * 1.1 : 1] },
     },
     axes: [
       { stroke: INK, grid: { show: false }, ticks: { stroke: GRID }, space: 60, values: (_u, splits) => splits.map(seconds => shortDay(language, seconds * 1000)), incrs: [1, 2, 7, 14, 30, 60, 90].map(days => days * DAY_S) },

@@ -11,7 +11,7 @@ import { Chart } from './Chart.tsx';
 import { dailyCharts, stageChart } from './chart-spec.ts';
 import { FailureTable } from './FailureTable.tsx';
 import { Queue } from './Queue.tsx';
-import { hrefOf, PERIODS, readView, SLICES, type View } from './view.ts';
+import { hrefOf, PERIODS, readView, SLICES, stepOf, type View } from './view.ts';
 import { Tiles } from './Tiles.tsx';
 
 const REFRESH_MS = 60_000;
@@ -23,14 +23,15 @@ export function OverviewPage() {
   const words = messages.dashboard;
   const view = useMemo(() => readView(location.search), []);
   const { days, slice } = view;
+  const step = stepOf(days);
   const key = JSON.stringify(view);
   const me = useData(getMe, 'me').data;
   const today = useData(() => getToday(slice), key, TODAY_MS);
-  const trends = useData(() => getTrends(days, slice), key, REFRESH_MS);
-  const stages = useData(() => getStages(days, slice), key, REFRESH_MS);
+  const trends = useData(() => getTrends(days, step, slice), key, REFRESH_MS);
+  const stages = useData(() => getStages(days, step, slice), key, REFRESH_MS);
   const failures = useData(() => getFailures(days, slice), key, REFRESH_MS);
-  const charts = useMemo(() => trends.data && dailyCharts(trends.data.days, messages), [trends.data, messages]);
-  const byStage = useMemo(() => stages.data && stageChart(stages.data, messages), [stages.data, messages]);
+  const charts = useMemo(() => trends.data && dailyCharts(trends.data.days, step, messages), [trends.data, step, messages]);
+  const byStage = useMemo(() => stages.data && stageChart(stages.data, step, messages), [stages.data, step, messages]);
   return (
     <PageFrame place="dashboard" me={me}>
       <div className="toolbar">
@@ -50,6 +51,7 @@ export function OverviewPage() {
               <a key={period} href={hrefOf({ ...view, days: period })} aria-current={period === days ? 'true' : undefined}>{fill(words.days, { count: period })}</a>
             ))}
           </nav>
+          <p className="quiet">{step === 1 ? words.perDay : words.perWeek}</p>
         </div>
         <Waiting of={trends}>{answer => <><Changes trends={answer} days={days} /><div className="charts">
           {charts?.slice(0, 3).map(spec => <Chart key={spec.id} spec={spec} />)}
@@ -93,7 +95,7 @@ function SliceChoice({ view }: { readonly view: View }) {
   if (!dimensions) return null;
   const [chosen] = Object.entries(view.slice);
   const label = (dimension: keyof Slice, value: string) =>
-    value === 'unknown' ? words.unknown : dimension === 'trigger' ? triggers[value as keyof typeof triggers] ?? value : value;
+    value === 'unknown' ? words.unknown : dimension === 'trigger' ? triggers[value as keyof typeof triggers] ?? value : dimension === 'physician' ? value.slice(0, 8) : value;
   const go = (text: string) => location.assign(hrefOf({ ...view, slice: text === '' ? {} : Object.fromEntries([JSON.parse(text)]) }));
   return (
     <label className="slice">{words.filter}

@@ -11,6 +11,7 @@ import { useLanguage } from '../language.tsx';
 import { getMe, getRun, getRunDetails, getRunLog, pictureUrl } from '../page-api.ts';
 import { PageFrame } from '../PageFrame.tsx';
 import { useData } from '../use-data.ts';
+import { viewerHref } from '../viewer-href.ts';
 import { Waiting } from '../Waiting.tsx';
 import { TimeLine } from './TimeLine.tsx';
 
@@ -38,11 +39,11 @@ export function RunPage({ id }: { readonly id: string }) {
           <div className="toolbar">
             <h1>{words.title} <small>{formatInstant(language, found.queuedAt)}</small></h1>
             <span className="state" data-state={found.state}>{messages.states[found.state]}</span>
-            <a className="cb-button" href={`/cerebloom?StudyInstanceUIDs=${found.studyInstanceUid}`}>{words.viewer}</a>
+            <a className="cb-button" href={viewerHref(found.studyInstanceUid)}>{words.viewer}</a>
             {details.data?.mlflowUrl ? <a className="cb-button" href={details.data.mlflowUrl}>{words.mlflow}</a> : isFinal(found.state) && details.data && <span className="quiet">{words.mlflowLater}</span>}
           </div>
           {!isFinal(found.state) && <p className="running"><progress value={found.progress} max={1} aria-label={messages.states[found.state]} /> {progressLine(language, found)}</p>}
-          {found.error && found.state === 'failed' && <Problem language={language} code={found.error.code} detail={found.error.message} explanation={explain(language, found.error.code, null)} />}
+          {found.error && found.state === 'failed' && <Problem language={language} code={found.error.code} detail={found.error.message} explanation={{ ...explain(language, found.error.code, null), next: words.afterFailure }} />}
           {found.error && found.state !== 'failed' && <p className="notice"><span lang="en">{found.error.message}</span> <code>{found.error.code}</code></p>}
           {found.result && <Result run={found} result={found.result} />}
           <Card id="timeline" title={words.timeline}><TimeLine run={found} /></Card>

@@ -16,9 +16,8 @@ const FIELDS = ['state', 'code', 'from', 'to'] as const;
 /** Runs, newest first; which ones stands in the address, as for `GET /api/v1/runs`. */
 export function RunsPage() {
   const { messages: { runs: words } } = useLanguage();
-  const filter = useMemo(() => Object.fromEntries(new URLSearchParams(location.search)), []);
+  const asked = useMemo(() => Object.fromEntries([...new URLSearchParams(location.search)].filter(([name]) => name !== 'lng')), []);
   const me = useData(getMe, 'me').data;
-  const { lng: _, ...asked } = filter;
   const page = useData(() => findRuns(asked), 'runs', asked.before ? null : REFRESH_MS);
   return (
     <PageFrame place="dashboard" me={me}>
@@ -73,7 +72,7 @@ function RunTable({ runs }: { readonly runs: readonly Run[] }) {
             return (
               <tr key={run.id} data-cy="run">
                 <th scope="row"><a href={`/dashboard/runs/${run.id}`} aria-label={fill(open, { when })}>{when}</a></th>
-                <td><span className="state" data-state={run.state}>{messages.states[run.state]}</span>{run.error && <code>{run.error.code}</code>}</td>
+                <td><span className="state" data-state={run.state}>{messages.states[run.state]}</span> {run.error && <code>{run.error.code}</code>}</td>
                 <td>{run.model.id} {run.model.version}</td>
                 <td>{messages.triggers[run.trigger]}</td>
                 <td className="number">{took !== null && formatSeconds(language, took)}</td>

@@ -11,7 +11,7 @@ export interface ChartSeries {
   readonly color: string;
   /** Lengths of dash and gap, px: lines are told apart without colour too. */
   readonly dash?: readonly number[];
-  /** Per day; null where there is none. */
+  /** One for each of the chart's days; null where there is none. */
   readonly values: readonly (number | null)[];
 }
 
@@ -20,9 +20,11 @@ export interface ChartSpec {
   readonly title: string;
   readonly explanation: string;
   readonly kind: 'stacked' | 'lines';
-  readonly unit: 'count' | 'share' | 'seconds' | 'millilitres';
-  /** UTC days, `YYYY-MM-DD`. */
+  readonly unit: 'count' | 'share' | 'dice' | 'seconds' | 'millilitres';
+  /** First UTC days of what is counted together, `YYYY-MM-DD`. */
   readonly days: readonly string[];
+  /** Days that are counted together. */
+  readonly step: number;
   readonly series: readonly ChartSeries[];
 }
 
@@ -32,11 +34,10 @@ export const COLOURS = { sky: '#56b4e9', orange: '#e69f00', green: '#2bb18c', ye
 const segmentColour = (name: SegmentName): string => `rgb(${SEGMENTS.find(segment => segment.name === name)!.rgb.join(' ')})`;
 
 /** The charts that the figures of days fill. */
-export function dailyCharts(days: readonly Daily[], { charts, outcomes, reviews, regions }: PageMessages): ChartSpec[] {
+export function dailyCharts(days: readonly Daily[], step: number, { charts, outcomes, reviews, regions }: PageMessages): ChartSpec[] {
   const of = (values: (day: Daily) => number | null) => days.map(values);
   const spec = (id: keyof PageMessages['charts'], kind: ChartSpec['kind'], unit: ChartSpec['unit'], series: readonly ChartSeries[]): ChartSpec =>
-    ({ id, ...charts[id], kind, unit, series, days: days.map(day => day.date) });
-  const reviewed = ({ reviews: { accepted, edited, rejected } }: Daily) => accepted + edited + rejected;
+    ({ id, title: charts[id].title, explanation: charts[id].explanation, kind, unit, series, step, days: days.map(day => day.date) });
   const volume = (name: SegmentName | 'total', label: string, color: string, dash?: readonly number[]): ChartSeries =>
     ({ column: `mean_${name}_ml`, label, color, ...(dash && { dash }), values: of(day => day.mean_volume_cm3?.[name] ?? null) });
   return [
@@ -50,7 +51,7 @@ export function dailyCharts(days: readonly Daily[], { charts, outcomes, reviews,
       { column: 'p50_s', label: charts.time.median, color: COLOURS.sky, values: of(day => day.processing_time_seconds.p50) },
       { column: 'p95_s', label: charts.time.p95, color: COLOURS.orange, dash: [6, 4], values: of(day => day.processing_time_seconds.p95) },
     ]),
-    spec('confidence', 'lines', 'share', [{ column: 'mean_confidence', label: charts.confidence.title, color: COLOURS.green, values: of(day => day.mean_confidence_score) }]),
+    spec('confidence', 'lines', 'dice', [{ column: 'mean_confidence', label: charts.confidence.title, color: COLOURS.green, values: of(day => day.mean_confidence_score) }]),
     spec('volumes', 'lines', 'millilitres', [
       volume('total', regions.total, COLOURS.white, [2, 3]),
       volume('enhancing', regions.enhancing, segmentColour('enhancing')),
@@ -63,7 +64,7 @@ export function dailyCharts(days: readonly Daily[], { charts, outcomes, reviews,
       { column: 'rejected', label: reviews.rejected, color: COLOURS.pink, values: of(day => day.reviews.rejected) },
     ]),
     spec('agreement', 'lines', 'share', [
-      { column: 'accepted_of_reviewed', label: charts.agreement.title, color: COLOURS.green, values: of(day => (reviewed(day) === 0 ? null : day.reviews.accepted / reviewed(day))) },
+      { column: 'accepted_of_reviewed', label: charts.agreement.title, color: COLOURS.green, values: of(day => day.agreement_rate) },
     ]),
   ];
 }
@@ -71,8 +72,8 @@ export function dailyCharts(days: readonly Daily[], { charts, outcomes, reviews,
 const STAGE_COLOURS = [COLOURS.grey, COLOURS.white, COLOURS.pink, COLOURS.orange, COLOURS.yellow, COLOURS.sky, COLOURS.green, COLOURS.red];
 
 /** Medians are not those of the sum, but what each stage usually takes adds up to about what a run does. */
-export const stageChart = ({ days }: StageTrends, { charts, stages }: PageMessages): ChartSpec => ({
-  id: 'stages', title: charts.stages.title, explanation: charts.stages.explanation, kind: 'stacked', unit: 'seconds', days: days.map(day => day.date),
+export const stageChart = ({ days }: StageTrends, step: number, { charts, stages }: PageMessages): ChartSpec => ({
+  id: 'stages', title: charts.stages.title, explanation: charts.stages.explanation, kind: 'stacked', unit: 'seconds', step, days: days.map(day => day.date),
   series: STAGES.map((stage, n) => ({ column: `${stage.replace('-', '_')}_p50_s`, label: stages[stage], color: STAGE_COLOURS[n]!, values: days.map(day => day.stages[stage]?.p50 ?? null) })),
 });
 

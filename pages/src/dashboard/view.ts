@@ -19,4 +19,7 @@ export function readView(search: string): View {
   };
 }
 
+/** Days that are one point of a chart: single days of a year are too many to be told apart, and too few runs each to say much. */
+export const stepOf = (days: View['days']): number => (days === 365 ? 7 : 1);
+
 export const hrefOf = ({ days, slice }: View): string => `/dashboard?${new URLSearchParams({ days: String(days), ...slice })}`;

@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import { explain, fill } from '../../../extension/src/messages.ts';
 import { useLanguage } from '../language.tsx';
+import { viewerHref } from '../viewer-href.ts';
 import type { Asked } from './batch.ts';
 
 interface BatchBarProps {
@@ -38,7 +39,7 @@ export function BatchBar({ selected, asked, onSegment, onClear, onDismiss }: Bat
       <ul>
         {[...asked].map(([study, outcome]) => outcome.kind === 'refused' && (
           <li key={study} data-cy="refused"><strong>{selected.get(study)}</strong>: {explain(language, outcome.error.code, outcome.error.status).what}{' '}
-            {explain(language, outcome.error.code, outcome.error.status).next} <code title={outcome.error.message}>{outcome.error.code}</code></li>
+            <a href={viewerHref(study)}>{workList.look}</a> <code title={outcome.error.message}>{outcome.error.code}</code></li>
         ))}
       </ul>
     </section>

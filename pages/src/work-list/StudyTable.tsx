@@ -5,6 +5,7 @@ import type { WorkStudy } from '../../../inference-server/src/contract/work-list
 import { dayOf, personName } from '../formats.ts';
 import { useLanguage } from '../language.tsx';
 import { cancelRun, type ApiError } from '../page-api.ts';
+import { viewerHref } from '../viewer-href.ts';
 import { Failure } from '../Waiting.tsx';
 import type { Asked } from './batch.ts';
 
@@ -75,7 +76,7 @@ function StudyRow({ study, asked, mayRun, selected, onSelect, onChanged }: Study
   const { studyInstanceUid, patientId, studyDate, description, arriving, state, run } = study;
   const name = useStudyName()(study);
   const [failure, setFailure] = useState<ApiError | null>(null);
-  const href = `/cerebloom?StudyInstanceUIDs=${studyInstanceUid}`;
+  const href = viewerHref(studyInstanceUid);
   const result = state === 'needs-review' || state === 'reviewed' ? run?.result : null;
   const openByMouse = (event: MouseEvent) => {
     const onControl = (event.target as Element).closest('a, button, input, label') !== null;
@@ -87,7 +88,7 @@ function StudyRow({ study, asked, mayRun, selected, onSelect, onChanged }: Study
       {mayRun && <td><input type="checkbox" aria-label={fill(words.selectStudy, { study: name })} checked={selected} disabled={state === 'running'} onChange={event => onSelect(event.target.checked)} /></td>}
       <td className="state-cell"><State study={study} asked={asked} />{failure && <Failure error={failure} />}</td>
       <th scope="row"><a href={href} aria-label={fill(words.open, { study: name })}>{name}</a><span className="quiet">{patientId}</span></th>
-      <td>{studyDate ? <time dateTime={studyDate}>{dayOf(language, studyDate)}</time> : <span className="quiet">{words.dateless}</span>}</td>
+      <td className="date">{studyDate ? <time dateTime={studyDate}>{dayOf(language, studyDate)}</time> : <span className="quiet">{words.dateless}</span>}</td>
       <td>{description || <span className="quiet">{words.untitled}</span>}{arriving && <span className="quiet">{words.arriving}</span>}</td>
       <td className="number">{result && `${formatMl(language, result.volumesMl.total)} mL`}</td>
       <td>{result && <>{confidenceWord(language, result.confidence)} <span className="quiet inline">{formatDice(language, result.confidence)}</span></>}</td>

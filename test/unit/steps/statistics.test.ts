@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { EMPTY_TALLY, combineTallies, daysUpTo, figuresOf, lastHours, tallyOf, trends, utcDay } from '../../../inference-server/src/steps/statistics.ts';
+import { EMPTY_TALLY, combineTallies, daysUpTo, figuresOf, lastHours, stepsOf, tallyOf, trends, utcDay } from '../../../inference-server/src/steps/statistics.ts';
 import type { CountedRun, Tally } from '../../../inference-server/src/steps/statistics.ts';
 import { AnyEndedRun, anEndedRun } from '../../support/counted-runs.ts';
 
@@ -100,5 +100,19 @@ describe('trends', () => {
   it('give no change where the previous period had no runs', () => {
     const of = trends(new Map([['2026-03-02', day([anEndedRun()])]]), '2026-03-02', 1);
     expect(Object.values(of.change)).toEqual([null, null, null, null, null]);
+  });
+});
+
+describe('days that are counted together', () => {
+  it('end with the last day; the first ones take what is left over', () => {
+    expect(stepsOf(['1', '2', '3', '4', '5', '6', '7'], 3)).toEqual([['1', '2', '3', '4'], ['5', '6', '7']]);
+    expect(stepsOf(['1', '2'], 3)).toEqual([['1', '2']]);
+    expect(stepsOf(['1', '2'], 1)).toEqual([['1'], ['2']]);
+  });
+
+  it('are every day once, in order', () => {
+    fc.assert(fc.property(fc.array(fc.string(), { minLength: 1, maxLength: 60 }), fc.integer({ min: 1, max: 31 }), (days, step) => {
+      expect(stepsOf(days, step).flat()).toEqual(days);
+    }));
   });
 });

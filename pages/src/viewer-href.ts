@@ -1,0 +1,2 @@
+/** Our mode of OHIF with a study open. */
+export const viewerHref = (studyInstanceUid: string): string => `/cerebloom?StudyInstanceUIDs=${studyInstanceUid}`;
