@@ -27,8 +27,11 @@ export async function checkCase(caseDir: string): Promise<void> {
 }
 
 /** One sequence of a NIfTI case, turned so that columns run to the patient's left and rows to the back (or to the feet). */
-export async function readCaseImage(caseDir: string, sequence: Sequence): Promise<StoredImage> {
-  const volume = turned(await readNifti(join(caseDir, FILES[sequence])));
+export const readCaseImage = (caseDir: string, sequence: Sequence): Promise<StoredImage> => readImage(join(caseDir, FILES[sequence]));
+
+/** A NIfTI file in the same way. @throws NiftiError */
+export async function readImage(path: string): Promise<StoredImage> {
+  const volume = turned(await readNifti(path));
   return { geometry: volume.geometry, ...toStored(volume.voxels) };
 }
 

@@ -71,6 +71,8 @@ export interface SeriesIdentity {
   readonly reasons: readonly string[];
   /** Whether the run uses it; a T1 that lost against a better T1 has `kind: 't1', used: false`. */
   readonly used: boolean;
+  /** T1 or T1ce by nothing but the order of acquisition: the run looks at the pixels before it believes it. */
+  readonly unproven?: boolean;
 }
 
 /** The series a run uses, and an answer for every series of the study. */

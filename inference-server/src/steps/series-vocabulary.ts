@@ -4,7 +4,7 @@
  * Matched against lower-case text without accents in which everything but letters and digits is one space.
  */
 export const WORDS = {
-  localizer: /\b(loc|locali[sz]er|localizador|localisateur|scout|survey|surv|locator|reperage|topogram|plan scan|aahead|aahscout|3 ?plane|3 ?plan|tri ?plan|ubersicht|smartbrain)\b/,
+  localizer: /\b(loc|locali[sz]er|localizador|localisateur|scout|survey|surv|locator|reperage|topogram|plan scan|aahead|aahscout|3 ?plane|3 ?plan|tri ?plan|ubersicht|smartbrain|ref(erence)?|sense ?ref\w*|coil ?survey|calib\w*|asset|prescan|shim\w*)\b/,
   diffusion: /\b(dwi|dti|diff|diffusion|difusion|dif|ep2d diff|adc|trace|tracew|fa|b ?0|b ?1000|b ?500|eadc|exp(onential)? ?apparent|colfa|tensor|dki|dsi|hardi|resolve|isodwi)\b|diff/,
   perfusion: /\b(perf|perfusion|pwi|dsc|dce|asl|pasl|pcasl|rcbv|rcbf|cbv|cbf|mtt|ttp|tmax|cine ?perf|dynasuvue|perfusao)\b/,
   swi: /\b(swi|swan|swip|swibp|mpgr|sw|ven ?bold|susc|susceptib\w*|t2 ?(star|\*)|t2s|gre ?t2|hemo|hemosid\w*|mip ?swi|fsbb|gradient echo t2|mag images|pha images|qsm|epi ?gre)\b/,
@@ -13,10 +13,16 @@ export const WORDS = {
   derived: /\b(sub|subtract\w*|subtraktion|soustraction|sustraccion|sub ?traction|mip|mpr ?mip|minip|collage|colormap|fused?|fusion|screen ?save|screenshot|report|dose|key ?images?|presentation|t1 ?map|t2 ?map|r2|synthetic|mag ?ic|phase ?map|field ?map|b0 ?map|b1 ?map)\b/,
   reformat: /\b(mpr|mpr ?range|reformat\w*|reform|refmt|rekonstruktion|rfmt|reconstru\w*|recon ?(ax|sag|cor))\b/,
   flair: /\b(\w*flair\w*|tirm|darkfluid|dark ?fluid|da ?fl|drkfl|fluid ?att\w*|t2 ?fl|tir2d1|spcir|vista ?flair|flr)\b|flair|dark ?fluid|\bspcir/,
+  /** Balanced steady state: fluid is bright though echo and repetition times are as short as those of T1. */
+  balanced: /\b(fiesta\w*|ciss|drive|trufi\w*|true ?fisp|b ?(tfe|ffe)|balanced)\b/,
+  /** A part of the body that is not the head. */
+  elsewhere: /\b([ctl]? ?spine|hws|bws|lws|rachis|columna|cervical\w*|thoracic|lumbar|lombaire|dorsal|sacr\w*|myelo\w*)\b/,
+  head: /\b(head|brain|cerebr\w*|kopf|schadel|hirn|crane|craneo|cerveau|encephal\w*|encefal\w*|neuro\w*)\b/,
+  functional: /\b(f ?mri|bold|resting|rest ?state|finger\w*|motor\w*|language|sprache)\b/,
   t2: /\b(t2\w*|tse ?t2|t2 ?tse|fse ?t2|frfse|t2 ?propeller|t2 ?blade|t2 ?space|t2 ?cube|drive|ciss|fiesta|turbo ?t2)\b|t2/,
   t1: /\b(t1\w*|mprage|mp ?rage|spgr|fspgr|bravo|vibe|tfe|3d ?tfe|flash|fl3d|fl2d|mp2rage|memprage|thrive|lava|isojet|ir ?fspgr|mpr3d|tfl3d\w*|tfl)\b|t1/,
   contrast: /\b(gd|gado\w*|gad|post|postcontr\w*|postgad|postgd|post ?gado?|contr\w*|kontr\w*|contraste|contrasted?|ce|ce?t1|t1c|t1ce|t1 ?c|t1gd|km|mit ?km|nach ?km|kmap?|inj|injec\w*|inyec\w*|apres|enhanced|\+ ?c|c\+|c|iv|cm|mdc|dotarem|gadovist|magnevist|multihance|prohance|clariscan|plus ?c|pst|kontrast\w*)\b/,
-  native: /\b(pre|pre ?contr\w*|pre ?gad\w*|pregd|nativ\w*|non ?contr\w*|noncon|without|w ?o|wo|sin ?(gad\w*|contraste|civ)|sans ?(inj\w*|gado?\w*|contraste|iv)|ohne ?(km|kontrast\w*)|plain|unenhanced|simple|avant ?(inj\w*|gado?)|av ?inj|ss ?inj|no ?contr\w*|vor ?km|c-)\b/,
+  native: /\b(pre|pre ?contr\w*|pre ?gad\w*|pregd|nativ\w*|non ?contr\w*|noncon|without|w ?o|wo|sin ?(gad\w*|contraste|civ)|sans ?(inj\w*|gado?\w*|contraste|iv)|ohne ?(km|kontrast\w*)|plain|unenhanced|simple|avant ?(inj\w*|gado?)|av ?inj|ss ?(inj|gado?\w*|iv)|no ?contr\w*|vor ?km|c-)\b/,
 } as const;
 
 /** Lower case, no accents; `+c`, `c+`, `t2*` keep their meaning as words before the rest becomes spaces. */
