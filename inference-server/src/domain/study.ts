@@ -62,6 +62,9 @@ export interface Study {
   readonly series: readonly Series[];
 }
 
+/** How far a role rests on the order of acquisition: on what usually is, or on the order alone. */
+export type Unproven = 'likely' | 'guess';
+
 /** What one series was taken for, and why. */
 export interface SeriesIdentity {
   readonly uid: SeriesUid;
@@ -71,8 +74,8 @@ export interface SeriesIdentity {
   readonly reasons: readonly string[];
   /** Whether the run uses it; a T1 that lost against a better T1 has `kind: 't1', used: false`. */
   readonly used: boolean;
-  /** T1 or T1ce by nothing but the order of acquisition: the run looks at the pixels before it believes it. */
-  readonly unproven?: boolean;
+  /** T1 or T1ce by nothing but the order of acquisition: the run looks at the pixels before it believes it, above all where it is a mere guess. */
+  readonly unproven?: Unproven;
 }
 
 /** The series a run uses, and an answer for every series of the study. */

@@ -1,5 +1,5 @@
 import { cross, type Vec3 } from '../domain/geometry.ts';
-import { SEQUENCE_NAMES, type Sequence, type Series, type SeriesIdentity } from '../domain/study.ts';
+import { SEQUENCE_NAMES, type Sequence, type Series, type SeriesIdentity, type Unproven } from '../domain/study.ts';
 import { stackOf } from './series-stack.ts';
 import { isAfter } from './tell-contrast.ts';
 
@@ -8,7 +8,7 @@ export interface Candidate {
   readonly kind: SeriesIdentity['kind'];
   readonly confidence: number;
   readonly reasons: readonly string[];
-  readonly unproven: boolean;
+  readonly unproven?: Unproven;
 }
 
 /** Less of it covers a part of the brain, mm along the slices' normal. */

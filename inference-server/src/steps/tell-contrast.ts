@@ -1,4 +1,4 @@
-import type { OtherKind, Sequence, Series, SeriesAttributes } from '../domain/study.ts';
+import type { OtherKind, Sequence, Series, SeriesAttributes, Unproven } from '../domain/study.ts';
 import type { SeriesUid } from '../domain/uid.ts';
 import type { Look } from './identify-series.ts';
 import { wordsOf } from './series-vocabulary.ts';
@@ -8,7 +8,7 @@ export interface Told {
   readonly kind: Sequence | OtherKind;
   readonly reasons: readonly string[];
   /** Nothing says so but the order in which T1 series were acquired: only the pixels can tell. */
-  readonly unproven: boolean;
+  readonly unproven?: Unproven;
 }
 interface Looked { readonly series: Series; readonly look: Look }
 
@@ -28,28 +28,29 @@ export function tellContrast(looks: readonly Looked[]): ReadonlyMap<SeriesUid, T
   const said = (look: Look): 'yes' | 'no' | 'unsaid' =>
     look.named === 'native' ? 'no' : (look.agent && !wholeVisit) || look.named === 'contrast' ? 'yes' : 'unsaid';
   const t1 = looks.filter(({ look }) => look.kind === 't1');
-  const decided = new Map<SeriesUid, Pick<Told, 'kind' | 'unproven'> & { reason: string }>();
-  const decide = ({ series }: Looked, kind: 't1' | 't1ce', reason: string, unproven = false) => { decided.set(series.uid, { kind, reason, unproven }); };
+  const decided = new Map<SeriesUid, { readonly kind: 't1' | 't1ce'; readonly reason: string; readonly unproven?: Unproven }>();
+  const decide = ({ series }: Looked, kind: 't1' | 't1ce', reason: string, unproven?: Unproven) => { decided.set(series.uid, { kind, reason, ...(unproven && { unproven }) }); };
   for (const one of t1) {
     const { look } = one;
     if (said(look) === 'yes') decide(one, 't1ce', look.agent && !wholeVisit ? 'contrast agent in its header' : 'named as taken after contrast');
     // an agent was typed in, and the name says that there was none: which of the two was forgotten?
-    if (said(look) === 'no') decide(one, 't1', 'named as taken without contrast', look.agent && !wholeVisit);
+    if (said(look) === 'no') decide(one, 't1', 'named as taken without contrast', look.agent && !wholeVisit ? 'likely' : undefined);
   }
   const unsaid = t1.filter(({ series }) => !decided.has(series.uid));
   const given = earliest(images.filter(({ look }) => said(look) === 'yes' || look.bolus));
   const start = given ?? usualStart(t1, unsaid, decided);
+  const unproven = given ? undefined : start && usually(start, t1) ? 'likely' : 'guess';
   const because = (one: Looked) => given
     ? given.look.bolus ? 'taken after a bolus perfusion' : 'taken after a series with contrast'
     : usually(one, t1) ?? 'no tag or name tells; the last of several T1 series';
   for (const one of unsaid) {
     const after = start !== null && (isAfter(one.series, start.series) || sameMoment(one.series, start.series));
-    if (after) decide(one, 't1ce', because(one), !given);
-    else decide(one, 't1', start ? 'no contrast agent, taken before contrast was given' : 'no contrast agent in its header', start !== null && !given);
+    if (after) decide(one, 't1ce', because(one), unproven);
+    else decide(one, 't1', start ? 'no contrast agent, taken before contrast was given' : 'no contrast agent in its header', start ? unproven : undefined);
   }
   return new Map(looks.map(({ series, look }) => {
     const found = decided.get(series.uid);
-    return [series.uid, { kind: found?.kind ?? look.kind, reasons: found ? [...look.reasons, found.reason] : look.reasons, unproven: found?.unproven ?? false }];
+    return [series.uid, { kind: found?.kind ?? look.kind, reasons: found ? [...look.reasons, found.reason] : look.reasons, ...(found?.unproven && { unproven: found.unproven }) }];
   }));
 }
 
