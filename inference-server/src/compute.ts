@@ -10,6 +10,8 @@ import { modelFolders, readConfig } from './config.ts';
 import { artefactsFolder, openModels, openOrthanc, pendingFolder } from './context.ts';
 import type { ComputeEnd, ComputeJob, ComputeProgress } from './contract/compute.ts';
 import { AppError, UpstreamError } from './domain/errors.ts';
+import { workOf } from './domain/identity.ts';
+import type { SegOn } from './domain/run.ts';
 import { PICTURE } from './flow/publish-runs.ts';
 import { computeStudy, type SegmentedStudy } from './flow/segment-study.ts';
 import { drawResult } from './steps/draw-result.ts';
@@ -41,9 +43,9 @@ async function compute(job: ComputeJob, tell: (progress: ComputeProgress) => voi
     const segmented = await computeStudy({
       source: orthanc, model: await loadModel(job.model), brainExtractor: await findBrainExtractor(modelFolders(config), config.INFERENCE_THREADS),
       registration: new ElastixRegistration(), onProgress: (stage, within) => tell({ kind: 'progress', stage, within }),
-    }, { studyUid: job.studyUid, overrides: job.series, only: true });
+    }, { studyUid: job.studyUid, selection: job.selection, segOn: job.segOn });
     await keepPicture(job.runId, segmented);
-    kept = { files: [...segmented.files], answer: toCompleted(segmented) };
+    kept = { files: [...segmented.files], answer: toCompleted(segmented, job.segOn) };
     await pending.keep(job.identity, kept.files, kept.answer);
   }
   tell({ kind: 'progress', stage: 'store', within: 0 });
@@ -53,15 +55,16 @@ async function compute(job: ComputeJob, tell: (progress: ComputeProgress) => voi
   return { ...kept.answer, secondsPerStage: { ...kept.answer.secondsPerStage, store: (performance.now() - begin) / 1000 } };
 }
 
-function toCompleted({ result, stored, referenceSeriesUid, seconds, identity }: SegmentedStudy): Completed {
+function toCompleted({ result, stored, referenceSeriesUid, seconds, identity }: SegmentedStudy, segOn: SegOn): Completed {
   const { volumesMl, enhancingDiameters } = result.measurements;
   return {
-    kind: 'completed', identity, secondsPerStage: seconds,
+    kind: 'completed', identity: workOf(identity, segOn), selection: result.selection, secondsPerStage: seconds,
     result: {
       segSeriesUid: stored.segSeriesUid, segInstanceUid: stored.segInstanceUid, srSeriesUid: stored.srSeriesUid, srInstanceUid: stored.srInstanceUid,
       referenceSeriesUid, volumesMl: { total: volumesMl.total, necrotic: volumesMl.necrotic, edema: volumesMl.edema, enhancing: volumesMl.enhancing },
       enhancingDiametersMm: enhancingDiameters && { longest: enhancingDiameters.longestMm, perpendicular: enhancingDiameters.perpendicularMm },
       confidence: result.confidence.overall, segmentConfidence: result.confidence.regions, missing: [...result.missing],
+      ...(stored.alsoOn.length > 0 && { alsoOn: [...stored.alsoOn] }),
     },
   };
 }

@@ -195,7 +195,7 @@ function toRow(run: CountedRun) {
   return {
     id: run.id, identity: run.id, state: run.state, stage: null, progress: 1, study_uid: '2.25.1', patient_pseudonym: null, responsible_physician: null, physician_pseudonym: run.physicianPseudonym, scanner: run.scanner, site: run.site,
     model_id: run.model.id, model_version: run.model.version, pipeline_version: '1.0.0', trigger: run.trigger, requested_by: 'bench', priority: 5,
-    series_json: '{}', identities_json: '[]', destination: null, queued_at_ms: at, available_at_ms: at, started_at_ms: Date.parse(run.startedAt!),
+    series_json: '{}', identities_json: '[]', destination: null, seg_on: 'reference' as const, queued_at_ms: at, available_at_ms: at, started_at_ms: Date.parse(run.startedAt!),
     finished_at_ms: at, lease_owner: null, lease_until_ms: null, attempts: 1, cancel_requested: 0, seconds_per_stage_json: JSON.stringify(run.secondsPerStage),
     error_code: run.error?.code ?? null, error_message: null, result_json: run.result && JSON.stringify(run.result), superseded_by: null,
     review_json: run.review && JSON.stringify(run.review),

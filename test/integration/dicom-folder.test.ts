@@ -145,7 +145,8 @@ describe('segmenting the study of a folder', () => {
   it('uses only the series that it is told, where others have arrived since', async () => {
     putStudy(...SEQUENCES);
     const only = { t1: seriesUidOf(gliomaSeriesName('t1')), flair: seriesUidOf(gliomaSeriesName('flair')) };
-    const { result } = await segment({ request: { overrides: only, only: true } });
+    const identities = (['t1', 'flair'] as const).map(kind => ({ uid: only[kind], kind, confidence: 1, reasons: [], used: true }));
+    const { result } = await segment({ request: { selection: { used: only, identities } } });
     expect([result.selection.used, result.missing]).toEqual([only, ['t1ce', 't2']]);
     expect(result.selection.identities.filter(({ used }) => used)).toHaveLength(2);
   });

@@ -8,7 +8,7 @@ const tell = (message: ComputeProgress | ComputeEnd) => process.send!(message);
 process.on('message', (job: ComputeJob) => {
   const [what] = job.model.split('@');
   tell({ kind: 'progress', stage: 'fetch', within: 1 });
-  if (what === 'completes') tell({ kind: 'completed', identity: job.identity, result: aResult(), secondsPerStage: { fetch: 1 } });
+  if (what === 'completes') tell({ kind: 'completed', identity: job.identity, selection: job.selection, result: aResult(), secondsPerStage: { fetch: 1 } });
   if (what === 'fails') tell({ kind: 'failed', error: { code: 'SLICES_MISSING', message: 'Slices are missing' }, secondsPerStage: {} });
   if (what === 'dies') process.kill(process.pid, 'SIGKILL');
   if (what === 'exits') process.exit(7);

@@ -33,7 +33,7 @@ const DISTRACTORS: readonly (readonly [string, VolumeGeometry, Attributes | ((sl
   ['dADC', axial(20), { ...EPI, SeriesNumber: 202, ImageType: ['DERIVED', 'PRIMARY', 'ADC', 'UNSPECIFIED'] }],
   ['eADC', axial(20), { ...EPI, SeriesNumber: 203, ImageType: ['DERIVED', 'PRIMARY', 'EADC', 'UNSPECIFIED'] }],
   ['SWIp', axial(40, 2), { SeriesNumber: 601, ScanningSequence: 'GR', MRAcquisitionType: '3D', EchoTime: 20, RepetitionTime: 31 }],
-  ['DSC_Perfusion', axial(20), slice => ({ SeriesNumber: 701, ScanningSequence: 'GR', EchoTime: 40, RepetitionTime: 1500, TemporalPositionIdentifier: slice + 1, ImagePositionPatient: [-110, -110, 0] })],
+  ['DSC_Perfusion', axial(20), slice => ({ SeriesNumber: 701, AcquisitionTime: '103900.00', ScanningSequence: 'GR', EchoTime: 40, RepetitionTime: 1500, TemporalPositionIdentifier: slice + 1, ImagePositionPatient: [-110, -110, 0] })],
   ['T1W_SE_MPR_sag', axial(24, 4), { ...T1, SeriesDescription: 'T1W_SE_MPR_sag', SeriesNumber: 902, AcquisitionTime: '104501.00', ImageType: ['DERIVED', 'SECONDARY', 'MPR'] }],
 ];
 

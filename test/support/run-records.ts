@@ -30,6 +30,7 @@ export function aRun(with_: Partial<RunRecord> = {}): RunRecord {
       { uid: uid(15), kind: 'localizer', confidence: 0.9, reasons: ['three slices'], used: false },
     ],
     destination: null,
+    segOn: 'reference',
     attempts: 1,
     cancelRequested: false,
     supersededBy: null,

@@ -5,7 +5,7 @@ import { PIPELINE_VERSION } from '../../inference-server/src/domain/run.ts';
 
 export const aNewRun = (over: Partial<NewRun> = {}): NewRun => ({
   id: newRunId(Date.now()), identity: 'an-identity', studyInstanceUid: '1.2.3', patientPseudonym: 'a-pseudonym', responsiblePhysician: null, physicianPseudonym: null, scanner: 'MR1', site: 'North',
-  model: { id: 'a-model', version: '1.0.0' }, pipelineVersion: PIPELINE_VERSION, trigger: 'api', requestedBy: 'a-token', priority: 5,
+  model: { id: 'a-model', version: '1.0.0' }, pipelineVersion: PIPELINE_VERSION, trigger: 'api', requestedBy: 'a-token', priority: 5, segOn: 'reference',
   series: { t1ce: '1.2.3.4' }, identities: [], destination: null, ...over,
 });
 

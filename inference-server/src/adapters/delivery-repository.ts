@@ -15,7 +15,7 @@ export interface Delivery {
 export async function addDelivery(trx: Transaction<Schema>, { id, destination, result }: RunRecord, now: number): Promise<void> {
   if (destination === null || result === null) return;
   await trx.insertInto('deliveries').values({
-    run_id: id, destination, series_json: JSON.stringify([result.segSeriesUid, result.srSeriesUid]), available_at_ms: now, attempts: 0,
+    run_id: id, destination, series_json: JSON.stringify([result.segSeriesUid, result.srSeriesUid, ...(result.alsoOn ?? []).map(({ segSeriesUid }) => segSeriesUid)]), available_at_ms: now, attempts: 0,
   }).execute();
 }
 

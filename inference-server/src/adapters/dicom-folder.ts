@@ -106,7 +106,7 @@ function readStart(path: string): number {
   }
 }
 
-/** Results as `seg.dcm` and `sr.dcm` in a folder; each appears whole or not at all. */
+/** Results as `seg.dcm` and `sr.dcm`, further segmentations as `seg-<sequence>.dcm`, in a folder; each appears whole or not at all. */
 export class ResultFolder implements ResultStore {
   readonly #folder: string;
 
@@ -117,8 +117,8 @@ export class ResultFolder implements ResultStore {
 
   async store(files: readonly DicomFile[]): Promise<void> {
     await mkdir(this.#folder, { recursive: true });
-    for (const { bytes } of files) {
-      const path = join(this.#folder, `${textOf(parseHeader(bytes), 'Modality')!.toLowerCase()}.dcm`);
+    for (const { bytes, on } of files) {
+      const path = join(this.#folder, `${textOf(parseHeader(bytes), 'Modality')!.toLowerCase()}${on ? `-${on}` : ''}.dcm`);
       await writeFile(`${path}.part`, bytes);
       await rename(`${path}.part`, path);
     }

@@ -1,7 +1,7 @@
 import { sql, type Expression, type ExpressionBuilder, type Selectable, type SqlBool, type Transaction } from 'kysely';
 import type { Review, Run, RunEvent, RunResult } from '../contract/runs.ts';
 import type { RunState, Stage, Trigger } from '../domain/run.ts';
-import type { SeriesIdentity } from '../domain/study.ts';
+import type { SeriesIdentity, SeriesSelection } from '../domain/study.ts';
 import { UNKNOWN, type Slice } from '../steps/statistics.ts';
 import { isPostgres, type Database } from './database.ts';
 import { addDelivery } from './delivery-repository.ts';
@@ -24,11 +24,11 @@ export interface RunRecord extends Omit<Run, 'queuePosition' | 'etaSeconds'> {
 
 export type NewRun = Pick<RunRecord,
   'id' | 'identity' | 'studyInstanceUid' | 'patientPseudonym' | 'responsiblePhysician' | 'physicianPseudonym' | 'scanner' | 'site' | 'model' | 'pipelineVersion' | 'trigger'
-  | 'requestedBy' | 'priority' | 'series' | 'identities' | 'destination'>;
+  | 'requestedBy' | 'priority' | 'series' | 'identities' | 'destination' | 'segOn'>;
 
 /** How a run ends. */
 export type Outcome =
-  | { readonly state: 'completed'; readonly result: RunResult; readonly secondsPerStage: Run['secondsPerStage']; readonly identity?: string }
+  | { readonly state: 'completed'; readonly result: RunResult; readonly secondsPerStage: Run['secondsPerStage']; readonly identity?: string; readonly selection?: SeriesSelection }
   | { readonly state: 'failed' | 'skipped'; readonly error: RunError; readonly secondsPerStage?: Run['secondsPerStage'] }
   | { readonly state: 'cancelled' };
 export interface RunError { readonly code: string; readonly message: string }
@@ -187,7 +187,7 @@ export class RunRepository {
       const updated = await trx.updateTable('runs')
         .set({
           state: outcome.state, finished_at_ms: now, lease_owner: null, lease_until_ms: null,
-          ...(outcome.state === 'completed' && { progress: 1, stage: null, result_json: JSON.stringify(outcome.result), ...(outcome.identity && { identity: outcome.identity }) }),
+          ...(outcome.state === 'completed' && { progress: 1, stage: null, result_json: JSON.stringify(outcome.result), ...(outcome.identity && { identity: outcome.identity }), ...(outcome.selection && selectionColumns(outcome.selection)) }),
           ...('error' in outcome && errorColumns(outcome.error)),
           ...('secondsPerStage' in outcome && outcome.secondsPerStage && { seconds_per_stage_json: JSON.stringify(outcome.secondsPerStage) }),
         })
@@ -304,6 +304,8 @@ export function inSlice(eb: ExpressionBuilder<Schema, 'runs'>, { dimension, valu
   return value === UNKNOWN ? eb(column, 'is', null) : eb(column, '=', value);
 }
 
+const selectionColumns = ({ used, identities }: SeriesSelection) => ({ series_json: JSON.stringify(used), identities_json: JSON.stringify(identities) });
+
 const errorColumns = (error: RunError) => ({ error_code: error.code, error_message: error.message });
 
 async function nextRun(db: Database, now: number, lock = ''): Promise<string | undefined> {
@@ -345,7 +347,7 @@ function toRow(run: NewRun, now: number): RunsTable {
     scanner: run.scanner, site: run.site,
     model_id: run.model.id, model_version: run.model.version, pipeline_version: run.pipelineVersion,
     trigger: run.trigger, requested_by: run.requestedBy, priority: run.priority,
-    series_json: JSON.stringify(run.series), identities_json: JSON.stringify(run.identities), destination: run.destination,
+    ...selectionColumns({ used: run.series as SeriesSelection['used'], identities: run.identities }), destination: run.destination, seg_on: run.segOn,
     queued_at_ms: now, available_at_ms: now, started_at_ms: null, finished_at_ms: null, lease_owner: null, lease_until_ms: null,
     attempts: 0, cancel_requested: 0, seconds_per_stage_json: '{}', error_code: null, error_message: null, result_json: null,
     superseded_by: null, review_json: null,
@@ -359,7 +361,7 @@ export function toRecord(row: Selectable<RunsTable>): RunRecord {
     progress: row.progress, studyInstanceUid: row.study_uid, patientPseudonym: row.patient_pseudonym,
     responsiblePhysician: row.responsible_physician, physicianPseudonym: row.physician_pseudonym, scanner: row.scanner, site: row.site, model: { id: row.model_id, version: row.model_version },
     pipelineVersion: row.pipeline_version, trigger: row.trigger, requestedBy: row.requested_by, priority: row.priority,
-    series: JSON.parse(row.series_json), identities: JSON.parse(row.identities_json), destination: row.destination,
+    series: JSON.parse(row.series_json), identities: JSON.parse(row.identities_json), destination: row.destination, segOn: row.seg_on,
     queuedAt: new Date(row.queued_at_ms).toISOString(), startedAt: instant(row.started_at_ms), finishedAt: instant(row.finished_at_ms),
     attempts: row.attempts, cancelRequested: row.cancel_requested === 1, secondsPerStage: JSON.parse(row.seconds_per_stage_json),
     error: row.error_code === null ? null : { code: row.error_code, message: row.error_message ?? '' },

@@ -1,6 +1,6 @@
 import type { ColumnType, Generated } from 'kysely';
 import type { Role } from '../domain/access.ts';
-import type { RunState, Stage, Trigger } from '../domain/run.ts';
+import type { RunState, SegOn, Stage, Trigger } from '../domain/run.ts';
 import type { Dimension, TallyNumber } from '../steps/statistics.ts';
 
 /**
@@ -36,6 +36,7 @@ export interface RunsTable {
   identities_json: string;
   /** Name of an Orthanc modality that gets a copy of the results. */
   destination: string | null;
+  seg_on: SegOn;
   queued_at_ms: number;
   /** A queued run is not taken before this instant. */
   available_at_ms: number;

@@ -9,7 +9,7 @@ import { ModelStore } from '../adapters/model-store.ts';
 import { ConfigError, modelFolders, readConfig } from '../config.ts';
 import { AppError, PixelDataError, STUDY_ERROR_STATUS } from '../domain/errors.ts';
 import { overallProgress } from '../domain/progress.ts';
-import { PIPELINE_VERSION, type OnProgress } from '../domain/run.ts';
+import { PIPELINE_VERSION, SEG_ON, type OnProgress, type SegOn } from '../domain/run.ts';
 import { SEQUENCE_NAMES, SEQUENCES, type Sequence } from '../domain/study.ts';
 import { parseUid, type SeriesUid, type StudyUid } from '../domain/uid.ts';
 import { segmentStudy, type SegmentedStudy } from '../flow/segment-study.ts';
@@ -24,6 +24,7 @@ writes seg.dcm (DICOM segmentation), sr.dcm (measurements) and report.json into 
   --study <uid>              which study, where the folder holds several
   --t1 <uid>  --t1ce <uid>  --t2 <uid>  --flair <uid>
                              takes this series, whatever it looks like
+  --seg-on all               also one segmentation on each other series: seg-t2.dcm …
   --json                     prints the report, or the error, as JSON
   --help
 
@@ -40,6 +41,7 @@ function reportOf({ result, referenceSeriesUid, stored, brainFoundBy, seconds }:
   const { volumesMl, enhancingDiameters } = result.measurements;
   return {
     series: result.selection.used,
+    because: Object.fromEntries(result.selection.identities.filter(({ used }) => used).map(({ kind, reasons }) => [kind, reasons.join('; ')])),
     notUsed: result.selection.identities.filter(({ used }) => !used).map(({ uid, kind, reasons }) => ({ uid, kind, reason: reasons.join('; ') })),
     missing: result.missing,
     model: model.id,
@@ -64,7 +66,7 @@ function parse(args: string[]) {
     return parseArgs({
       args, allowPositionals: true,
       options: {
-        out: uid, model: uid, study: uid, t1: uid, t1ce: uid, t2: uid, flair: uid,
+        out: uid, model: uid, study: uid, t1: uid, t1ce: uid, t2: uid, flair: uid, 'seg-on': uid,
         json: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false },
       },
     });
@@ -78,6 +80,8 @@ async function main({ values, positionals }: ReturnType<typeof parse>, signal: A
   if (!input) throw new UsageError('Which folder? Give the folder of the DICOM files');
   if (rest.length) throw new UsageError(`Unexpected ${rest.join(' ')}`);
   if (!values.out) throw new UsageError('Where to? Give --out <folder>');
+  const segOn = values['seg-on'] ?? 'reference';
+  if (!isSegOn(segOn)) throw new UsageError(`--seg-on is ${SEG_ON.join(' or ')}`);
   const config = readConfig(process.env);
   const source = await openFolder(input);
   const studyUid = chooseStudy(source, values.study);
@@ -89,7 +93,7 @@ async function main({ values, positionals }: ReturnType<typeof parse>, signal: A
     const segmented = await segmentStudy({
       source, store: new ResultFolder(values.out), model, brainExtractor: await findBrainExtractor(folders, config.INFERENCE_THREADS),
       registration: new ElastixRegistration(), signal, ...(progress && { onProgress: progress.show }),
-    }, { studyUid, overrides: overridesOf(values) });
+    }, { studyUid, overrides: overridesOf(values), segOn });
     const report = reportOf(segmented, model.manifest, source.ignoredFiles);
     await writeFile(join(values.out, 'report.json'), `${JSON.stringify(report, null, 2)}\n`);
     progress?.clear();
@@ -99,6 +103,8 @@ async function main({ values, positionals }: ReturnType<typeof parse>, signal: A
     await model.close();
   }
 }
+
+const isSegOn = (text: string): text is SegOn => (SEG_ON as readonly string[]).includes(text);
 
 async function openFolder(path: string): Promise<DicomFolder> {
   try {

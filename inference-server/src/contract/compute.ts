@@ -1,8 +1,8 @@
 import type { RunResult } from './runs.ts';
-import type { Stage } from '../domain/run.ts';
+import type { SegOn, Stage } from '../domain/run.ts';
 import type { StageSeconds } from '../domain/progress.ts';
-import type { Sequence } from '../domain/study.ts';
-import type { SeriesUid, StudyUid } from '../domain/uid.ts';
+import type { SeriesSelection } from '../domain/study.ts';
+import type { StudyUid } from '../domain/uid.ts';
 
 /** What the keeper hands to the process that computes. */
 export interface ComputeJob {
@@ -12,14 +12,15 @@ export interface ComputeJob {
   /** `<id>@<version>` */
   readonly model: string;
   /** Exactly these series: what the run was identified with. */
-  readonly series: Partial<Record<Sequence, SeriesUid>>;
+  readonly selection: SeriesSelection;
+  readonly segOn: SegOn;
 }
 
 export interface ComputeProgress { readonly kind: 'progress'; readonly stage: Stage; readonly within: number }
 
-/** How a computation ends by itself. `identity` is that of the images which were there when it computed. */
+/** How a computation ends by itself. `identity` is that of the images which were there when it computed, `selection` what they turned out to be. */
 export type ComputeEnd =
-  | { readonly kind: 'completed'; readonly result: RunResult; readonly identity: string; readonly secondsPerStage: StageSeconds }
+  | { readonly kind: 'completed'; readonly result: RunResult; readonly identity: string; readonly selection: SeriesSelection; readonly secondsPerStage: StageSeconds }
   | { readonly kind: 'failed'; readonly error: { readonly code: string; readonly message: string }; readonly secondsPerStage: StageSeconds }
   /** Orthanc does not answer; whether the result is computed already, and kept on disk. */
   | { readonly kind: 'unavailable'; readonly reason: string; readonly resultKept: boolean };

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { RUN_STATES, STAGES, TRIGGERS } from '../domain/run.ts';
+import { RUN_STATES, SEG_ON, STAGES, TRIGGERS } from '../domain/run.ts';
 import { SEQUENCES } from '../domain/study.ts';
 import { ONE_SLICE, SliceQuery, oneSlice } from './statistics.ts';
 
@@ -13,6 +13,7 @@ export const CreateRun = z.strictObject({
   studyInstanceUid: UidText,
   model: z.string().max(64).optional().describe('model id; the default model where absent'),
   series: SeriesChoice.optional().describe('overrides what was identified, per sequence'),
+  segOn: z.enum(SEG_ON).default('reference').describe('one segmentation on the reference series, or one on each input series'),
   priority: z.int().min(0).max(9).default(5).describe('9 is served first'),
   force: z.boolean().default(false).describe('run again although the same work is known'),
   trigger: z.enum(['viewer', 'api']).default('api'),
@@ -42,6 +43,8 @@ export const RunResult = z.object({
   confidence: z.number().min(0).max(1).describe('expected Dice of the whole tumour'),
   segmentConfidence: z.object({ wt: z.number().nullable(), tc: z.number().nullable(), et: z.number().nullable() }),
   missing: z.array(z.enum(SEQUENCES)),
+  alsoOn: z.array(z.object({ sequence: z.enum(SEQUENCES), seriesUid: UidText, segSeriesUid: UidText, segInstanceUid: UidText })).optional()
+    .describe('with `segOn: all`, the segmentations on the other input series'),
 }).meta({ id: 'RunResult' });
 export type RunResult = z.infer<typeof RunResult>;
 
@@ -69,6 +72,7 @@ export const Run = z.object({
   model: z.object({ id: z.string(), version: z.string() }),
   pipelineVersion: z.string(),
   trigger: z.enum(TRIGGERS),
+  segOn: z.enum(SEG_ON),
   requestedBy: z.string().describe('name of the token or user that asked'),
   priority: z.int(),
   series: z.partialRecord(z.enum(SEQUENCES), UidText),

@@ -19,6 +19,8 @@ export interface ResultOrigin {
   readonly used: Partial<Record<Sequence, SeriesUid>>;
   /** Sequences that it went on without. */
   readonly missing: readonly Sequence[];
+  /** Of a further segmentation: the sequence on whose images it lies. */
+  readonly on?: Sequence;
 }
 
 export const SEGMENTATION_STORAGE = '1.2.840.10008.5.1.4.1.1.66.4';
@@ -27,6 +29,9 @@ export interface ResultUids { readonly seriesUid: SeriesUid; readonly sopInstanc
 export const resultUids = (kind: 'SEG' | 'SR', identity: string): ResultUids => ({
   seriesUid: deriveUid('series', kind, identity), sopInstanceUid: deriveUid('instance', kind, identity),
 });
+
+/** Further segmentations have UIDs of their own. */
+export const furtherIdentity = (identity: string, on: Sequence): string => `${identity}/${on}`;
 
 /** A code as the one item of a code sequence (PS3.3 §8.8). */
 export const codeItem = ({ value, scheme, meaning }: Omit<Code, 'scheme'> & { scheme: string }): DataSet[] =>
@@ -39,17 +44,20 @@ export function inputsInWords({ used, missing }: Pick<ResultOrigin, 'used' | 'mi
   return `used: ${names(SEQUENCES.filter(sequence => used[sequence]))}${missing.length ? `; without: ${names(missing)}` : ''}`;
 }
 
+/** SeriesNumber of the first segmentation that lies on another series than the reference. */
+const FIRST_FURTHER = 9011;
+
 /**
  * Patient, study, series and equipment of a result. Dates and times are those of the reference series, not of the moment of writing,
  * so that a run that is made again gives the same bytes; when it was made is kept in the run's record.
  */
-export function commonAttributes(kind: 'SEG' | 'SR', { header, identity, model }: ResultOrigin): Attributes {
+export function commonAttributes(kind: 'SEG' | 'SR', { header, identity, model, on }: ResultOrigin): Attributes {
   return {
     ...header.patientAndStudy,
     Modality: kind,
     SeriesInstanceUID: resultUids(kind, identity).seriesUid,
-    SeriesNumber: kind === 'SEG' ? 9001 : 9002,
-    SeriesDescription: `Tumour ${kind === 'SEG' ? 'segmentation' : 'measurements'} ${model.id}`.slice(0, 64),
+    SeriesNumber: on ? FIRST_FURTHER + SEQUENCES.indexOf(on) : kind === 'SEG' ? 9001 : 9002,
+    SeriesDescription: `Tumour ${kind === 'SEG' ? 'segmentation' : 'measurements'}${on ? ` on ${SEQUENCE_NAMES[on]}` : ''} ${model.id}`.slice(0, 64),
     SeriesDate: header.date,
     SeriesTime: header.time,
     ContentDate: header.date,

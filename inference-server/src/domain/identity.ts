@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { PIPELINE_VERSION } from './run.ts';
+import { PIPELINE_VERSION, type SegOn } from './run.ts';
 import { SEQUENCES, type SeriesSelection, type Study } from './study.ts';
 import type { InstanceUid } from './uid.ts';
 
@@ -14,6 +14,9 @@ export function identityOf(study: Study, used: SeriesSelection['used'], model: {
   });
   return hash([...images, `${model.id}@${model.version}`, PIPELINE_VERSION]);
 }
+
+/** Equal for equal work with equal results: what a run is known by. The results' UIDs derive from the identity alone, so that asking for more of them repeats none. */
+export const workOf = (identity: string, segOn: SegOn): string => (segOn === 'all' ? `${identity}+all` : identity);
 
 /** Equal for the same images of a study, whatever they are used for. @returns SHA-256, hexadecimal. */
 export const contentOf = (study: Study): string => hash(instanceUids(study.series));

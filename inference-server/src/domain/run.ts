@@ -12,6 +12,10 @@ export const isFinal = (state: RunState): boolean => state !== 'queued' && state
 export const STAGES = ['fetch', 'identify', 'decode', 'register', 'extract-brain', 'infer', 'write', 'store'] as const;
 export type Stage = (typeof STAGES)[number];
 
+/** Which input series get a segmentation of their own: the reference alone, or each. */
+export const SEG_ON = ['reference', 'all'] as const;
+export type SegOn = (typeof SEG_ON)[number];
+
 export const TRIGGERS = ['viewer', 'api', 'routing', 'cli'] as const;
 export type Trigger = (typeof TRIGGERS)[number];
 
@@ -50,13 +54,25 @@ export interface SegmentationResult {
 
 /** One SOP instance as a DICOM Part 10 file. */
 export interface DicomFile {
+  /** Of a further segmentation: the sequence on whose images it lies. */
+  readonly on?: Sequence;
   readonly sopInstanceUid: InstanceUid;
   readonly seriesUid: SeriesUid;
   readonly bytes: Uint8Array;
 }
 
+/** A segmentation on another input series than the reference. */
+export interface FurtherSegmentation {
+  readonly sequence: Sequence;
+  readonly seriesUid: SeriesUid;
+  readonly segSeriesUid: SeriesUid;
+  readonly segInstanceUid: InstanceUid;
+}
+
 export interface StoredResult {
   readonly studyUid: StudyUid;
+  /** With `segOn: all`; empty else. */
+  readonly alsoOn: readonly FurtherSegmentation[];
   readonly segSeriesUid: SeriesUid;
   readonly segInstanceUid: InstanceUid;
   readonly srSeriesUid: SeriesUid;

@@ -4,7 +4,8 @@ import { MAX_ATTEMPTS, type Outcome, type RunRecord, type RunRepository } from '
 import type { WorkerRepository } from '../adapters/worker-repository.ts';
 import type { ComputeOutcome, ComputeProgress } from '../contract/compute.ts';
 import { overallProgress } from '../domain/progress.ts';
-import type { SeriesUid, StudyUid } from '../domain/uid.ts';
+import type { SeriesSelection } from '../domain/study.ts';
+import type { StudyUid } from '../domain/uid.ts';
 import type { Computer } from './ports.ts';
 
 export interface KeeperDeps {
@@ -82,7 +83,7 @@ async function attempt(deps: KeeperDeps, timing: Timing, run: RunRecord, stoppin
   try {
     const job = {
       runId: run.id, identity: run.identity, studyUid: run.studyInstanceUid as StudyUid, model: `${run.model.id}@${run.model.version}`,
-      series: run.series as Partial<Record<keyof typeof run.series, SeriesUid>>,
+      selection: { used: run.series as SeriesSelection['used'], identities: run.identities }, segOn: run.segOn,
     };
     outcome = await deps.computer.compute(job, progress.tell, stop.signal);
   } finally {
@@ -97,7 +98,7 @@ async function attempt(deps: KeeperDeps, timing: Timing, run: RunRecord, stoppin
 async function conclude(deps: KeeperDeps, timing: Timing, run: RunRecord, outcome: ComputeOutcome, stopped: StopReason | undefined): Promise<void> {
   const { runs, id, log, now } = deps;
   // an answer that came just before the kill is still an answer
-  if (outcome.kind === 'completed') return end(deps, run, { state: 'completed', result: outcome.result, secondsPerStage: outcome.secondsPerStage, identity: outcome.identity });
+  if (outcome.kind === 'completed') return end(deps, run, { state: 'completed', result: outcome.result, secondsPerStage: outcome.secondsPerStage, identity: outcome.identity, selection: outcome.selection });
   if (outcome.kind === 'failed' && !stopped) return end(deps, run, { state: 'failed', error: outcome.error, secondsPerStage: outcome.secondsPerStage });
   if (outcome.kind === 'unavailable' && !stopped) {
     const nobodyWaits = outcome.resultKept || run.trigger === 'routing';

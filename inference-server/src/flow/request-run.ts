@@ -2,11 +2,11 @@ import type { Transaction } from 'kysely';
 import type { NewRun, RunError, RunRecord, RunRepository } from '../adapters/run-repository.ts';
 import type { Schema } from '../adapters/schema.ts';
 import { AppError, RunRefusedError } from '../domain/errors.ts';
-import { contentOf, identityOf } from '../domain/identity.ts';
+import { contentOf, identityOf, workOf } from '../domain/identity.ts';
 import type { Manifest } from '../domain/manifest.ts';
 import { physicianPseudonym } from '../domain/physician.ts';
 import { newRunId } from '../domain/run-id.ts';
-import { PIPELINE_VERSION, type Trigger } from '../domain/run.ts';
+import { PIPELINE_VERSION, type SegOn, type Trigger } from '../domain/run.ts';
 import type { Sequence, SeriesSelection, Study } from '../domain/study.ts';
 import type { SeriesUid, StudyUid } from '../domain/uid.ts';
 import { selectSeries } from '../steps/select-series.ts';
@@ -18,6 +18,7 @@ export interface RunRequest {
   readonly overrides?: Partial<Record<Sequence, SeriesUid>> | undefined;
   /** Sequences without which the run must not go on, besides those that the model requires. */
   readonly requires?: readonly Sequence[] | undefined;
+  readonly segOn?: SegOn | undefined;
   readonly priority: number;
   readonly force: boolean;
   readonly trigger: Trigger;
@@ -54,7 +55,7 @@ export async function requestRun(deps: RequestDeps, request: RunRequest, also?: 
     const run = await refuseRun(deps, request, study, { state, error: { code: cause.code, message: cause.message } }, also);
     throw new RunRefusedError(cause, run.id);
   }
-  const run = await newRun(deps, request, model, identityOf(study, selection.used, model), selection);
+  const run = await newRun(deps, request, model, workOf(identityOf(study, selection.used, model), request.segOn ?? 'reference'), selection);
   return deps.runs.enqueue(run, deps.now(), request.force, also);
 }
 
@@ -72,6 +73,6 @@ async function newRun(deps: RequestDeps, request: RunRequest, model: Manifest, i
     id: newRunId(deps.now()), identity, studyInstanceUid: request.studyUid, patientPseudonym: deps.pseudonym(patientId), responsiblePhysician,
     physicianPseudonym: responsiblePhysician === null ? null : physicianPseudonym(deps.pseudonym, responsiblePhysician), scanner, site,
     model: { id: model.id, version: model.version }, pipelineVersion: PIPELINE_VERSION, trigger: request.trigger,
-    requestedBy: request.requestedBy, priority: request.priority, destination: request.destination ?? null, series: used, identities,
+    requestedBy: request.requestedBy, priority: request.priority, destination: request.destination ?? null, series: used, identities, segOn: request.segOn ?? 'reference',
   };
 }

@@ -1,19 +1,21 @@
 import { readSlices } from '../dicom/read-instance.ts';
-import type { ResultOrigin } from '../dicom/result-attributes.ts';
+import { furtherIdentity, type ResultOrigin } from '../dicom/result-attributes.ts';
 import { readSourceHeader } from '../dicom/source-header.ts';
 import { writeReport } from '../dicom/write-report.ts';
 import { writeSegmentation } from '../dicom/write-segmentation.ts';
 import { SeriesMissingError } from '../domain/errors.ts';
 import { identityOf } from '../domain/identity.ts';
 import type { StageSeconds } from '../domain/progress.ts';
-import type { DicomFile, OnProgress, SegmentationResult, Stage, StoredResult } from '../domain/run.ts';
+import type { LabelMap } from '../domain/label-map.ts';
+import type { DicomFile, OnProgress, SegmentationResult, SegOn, Stage, StoredResult } from '../domain/run.ts';
 import { SEQUENCES, SEQUENCE_NAMES, type Sequence, type Series, type SeriesSelection } from '../domain/study.ts';
 import type { SeriesUid, StudyUid } from '../domain/uid.ts';
 import type { Volume } from '../domain/volume.ts';
 import { buildVolume, type BuiltVolume } from '../steps/build-volume.ts';
 import { selectSeries } from '../steps/select-series.ts';
 import type { BrainExtractor, Registration, ResultStore, StudySource, TumourModel } from './ports.ts';
-import { segmentVolumes } from './segment-volumes.ts';
+import { prepareVolumes, segmentPrepared } from './segment-volumes.ts';
+import { isUnproven, settled, whichIsEnhanced } from './settle-contrast.ts';
 
 export interface SegmentDeps {
   readonly source: StudySource;
@@ -29,8 +31,9 @@ export interface SegmentRequest {
   readonly studyUid: StudyUid;
   /** The reader's choice of series; the others are identified. */
   readonly overrides?: Partial<Record<Sequence, SeriesUid>> | undefined;
-  /** Uses the series of `overrides` alone: a run that was identified earlier keeps its series though others have arrived. */
-  readonly only?: boolean;
+  /** Instead of identifying: a run that was identified earlier keeps its series though others have arrived. */
+  readonly selection?: SeriesSelection | undefined;
+  readonly segOn?: SegOn | undefined;
 }
 
 /** A study with its results in DICOM. */
@@ -41,8 +44,8 @@ export interface SegmentedStudy {
   readonly referenceVolume: Volume;
   /** The brain extractor's name, or that the study came without skull. */
   readonly brainFoundBy: string;
-  /** SEG and SR. */
-  readonly files: readonly [DicomFile, DicomFile];
+  /** SEG and SR, then the SEGs on other series. */
+  readonly files: readonly DicomFile[];
   readonly stored: StoredResult;
   readonly seconds: StageSeconds;
 }
@@ -62,23 +65,29 @@ export async function segmentStudy({ store, ...deps }: SegmentDeps & { readonly 
 
 /** All of `segmentStudy` but storing, for callers that first keep the files safe. */
 export async function computeStudy(
-  { source, model, brainExtractor, registration, onProgress = () => {}, signal }: SegmentDeps, { studyUid, overrides, only = false }: SegmentRequest,
+  { source, model, brainExtractor, registration, onProgress = () => {}, signal }: SegmentDeps, { studyUid, overrides, selection: known, segOn = 'reference' }: SegmentRequest,
 ): Promise<SegmentedStudy> {
   const clock = new StageClock();
   onProgress('fetch', 0);
   const study = await clock.time('fetch', () => source.findStudy(studyUid));
-  const found = await clock.time('identify', () => selectSeries(study, model.manifest.requires, overrides));
-  const selection = only ? restrictedTo(found, overrides ?? {}) : found;
-  const wanted = model.manifest.channels.flatMap(sequence => study.series.filter(({ uid }) => uid === selection.used[sequence]).map(series => ({ sequence, series })));
-  if (!wanted.length) throw nothingToSee(model.manifest.channels, selection);
-  const identity = identityOf(study, selection.used, model.manifest);
+  const asked = known ?? await clock.time('identify', () => selectSeries(study, model.manifest.requires, overrides));
+  const wanted = model.manifest.channels.flatMap(sequence => study.series.filter(({ uid }) => uid === asked.used[sequence]).map(series => ({ sequence, series })));
+  if (!wanted.length) throw nothingToSee(model.manifest.channels, asked);
+  const identity = identityOf(study, asked.used, model.manifest);
 
-  const images = await readVolumes(source, wanted, clock, onProgress, signal);
-  const { reference, brainFoundBy, ...segmented } = await segmentVolumes({
-    volumes: mapValues(images, ({ built }) => built.volume), model, brainExtractor,
-    alignment: { registration, frames: mapValues(images, ({ header }) => header.frameOfReferenceUid) },
-    onProgress: clock.following(onProgress), ...(signal && { signal }),
+  let images = await readVolumes(source, wanted, clock, onProgress, signal);
+  const options = (of: StudyImages) => ({
+    volumes: mapValues(of, ({ built }) => built.volume), model, brainExtractor,
+    alignment: { registration, frames: mapValues(of, ({ header }) => header.frameOfReferenceUid) },
+    onEach: segOn === 'all', onProgress: clock.following(onProgress), ...(signal && { signal }),
   });
+  let prepared = await prepareVolumes(options(images));
+  const selection = isUnproven(asked) ? settled(asked, whichIsEnhanced(prepared), model.manifest.requires.includes('t1ce')) : asked;
+  if (selection.used.t1ce !== asked.used.t1ce) {
+    images = inTheirRoles(images, selection.used);
+    prepared = await prepareVolumes(options(images));
+  }
+  const { further, reference, brainFoundBy, ...segmented } = await segmentPrepared(prepared, options(images));
   clock.stop();
   signal?.throwIfAborted();
 
@@ -88,11 +97,15 @@ export async function computeStudy(
   const origin: ResultOrigin = {
     identity, header, sources, model: model.manifest, missing: result.missing, used: mapValues(images, image => image.header.seriesUid),
   };
-  const files = await clock.time('write', () => [writeSegmentation(result.labelMap, origin), writeReport(result, origin)] as const);
-  const [seg, sr] = files;
+  const [seg, sr, others] = await clock.time('write', () => [
+    writeSegmentation(result.labelMap, origin), writeReport(result, origin), writeFurther(further, images, origin),
+  ] as const);
   return {
-    result, identity, files, brainFoundBy, referenceSeriesUid: header.seriesUid, referenceVolume: images[reference]!.built.volume, seconds: clock.seconds,
-    stored: { studyUid, segSeriesUid: seg.seriesUid, segInstanceUid: seg.sopInstanceUid, srSeriesUid: sr.seriesUid, srInstanceUid: sr.sopInstanceUid },
+    result, identity, files: [seg, sr, ...others], brainFoundBy, referenceSeriesUid: header.seriesUid, referenceVolume: images[reference]!.built.volume, seconds: clock.seconds,
+    stored: {
+      studyUid, segSeriesUid: seg.seriesUid, segInstanceUid: seg.sopInstanceUid, srSeriesUid: sr.seriesUid, srInstanceUid: sr.sopInstanceUid,
+      alsoOn: others.map(({ on, seriesUid, sopInstanceUid }) => ({ sequence: on, seriesUid: images[on]!.header.seriesUid, segSeriesUid: seriesUid, segInstanceUid: sopInstanceUid })),
+    },
   };
 }
 
@@ -140,10 +153,19 @@ async function decode(files: readonly Uint8Array[]): Promise<SeriesImages> {
   return { built: buildVolume(slices), header: readSourceHeader(files[0]!) };
 }
 
-function restrictedTo({ identities }: SeriesSelection, used: SeriesSelection['used']): SeriesSelection {
-  const chosen = new Set(Object.values(used));
-  return { used, identities: identities.map(identity => ({ ...identity, used: chosen.has(identity.uid) })) };
+function inTheirRoles(images: StudyImages, used: SeriesSelection['used']): StudyImages {
+  const all = Object.values(images);
+  return mapValues(used, uid => all.find(({ header }) => header.seriesUid === uid)!);
 }
+
+/** @param of the segmentation on the reference. */
+const writeFurther = (further: Partial<Record<Sequence, LabelMap>>, images: StudyImages, of: ResultOrigin) =>
+  SEQUENCES.flatMap(on => {
+    const labelMap = further[on];
+    if (!labelMap) return [];
+    const { header, built: { sources } } = images[on]!;
+    return [{ ...writeSegmentation(labelMap, { ...of, header, sources, on, identity: furtherIdentity(of.identity, on) }), on }];
+  });
 
 const mapValues = <From, To>(of: Partial<Record<Sequence, From>>, map: (value: From) => To): Partial<Record<Sequence, To>> =>
   Object.fromEntries(SEQUENCES.filter(sequence => of[sequence] !== undefined).map(sequence => [sequence, map(of[sequence]!)]));

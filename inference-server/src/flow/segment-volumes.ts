@@ -2,6 +2,7 @@ import { BrainNotFoundError, SeriesMissingError } from '../domain/errors.ts';
 import { sameGrid, type VolumeGeometry } from '../domain/geometry.ts';
 import type { LabelMap } from '../domain/label-map.ts';
 import type { Manifest } from '../domain/manifest.ts';
+import type { TumourProbabilities } from '../domain/probabilities.ts';
 import type { Confidence, Measurements, OnProgress } from '../domain/run.ts';
 import { SEQUENCE_NAMES, SEQUENCES, type Sequence } from '../domain/study.ts';
 import type { Mask, Volume } from '../domain/volume.ts';
@@ -28,6 +29,8 @@ interface Options {
   readonly brainExtractor: BrainExtractor;
   /** Absent for volumes that are known to lie on each other, as labelled cases do. */
   readonly alignment?: Alignment;
+  /** Labels every volume, not the reference alone. */
+  readonly onEach?: boolean;
   /** Told of the stages `register`, `extract-brain` and `infer`. */
   readonly onProgress?: OnProgress;
   readonly signal?: AbortSignal;
@@ -36,6 +39,8 @@ interface Options {
 export interface VolumesResult {
   /** On the native grid of the reference series. */
   readonly labelMap: LabelMap;
+  /** With `onEach`: on the native grid of each other volume. */
+  readonly further: Partial<Record<Sequence, LabelMap>>;
   readonly measurements: Measurements;
   readonly confidence: Confidence;
   /** Sequences that the model knows and the study lacks. */
@@ -54,14 +59,28 @@ export function referenceOf(volumes: StudyVolumes): Sequence {
   return reference;
 }
 
+/** A study's volumes on each other, with the brain found. */
+export interface PreparedVolumes {
+  /** As they came. */
+  readonly volumes: StudyVolumes;
+  /** Where alignment put them. */
+  readonly registered: StudyVolumes;
+  readonly reference: Sequence;
+  /** On the reference's grid; null where the study came without skull. */
+  readonly extracted: Mask | null;
+}
+
 /**
  * From the volumes of a study to the labelled tumour: register, find the brain, scale, run the model, label, measure.
  * @throws SeriesMissingError, AlignmentError, FlatVolumeError, BrainNotFoundError, ModelError; the signal's reason when aborted.
  */
-export async function segmentVolumes({ volumes, model, brainExtractor, alignment, onProgress = () => {}, signal }: Options): Promise<VolumesResult> {
-  const { manifest } = model;
-  const missing = manifest.channels.filter(sequence => !volumes[sequence]);
-  const required = missing.filter(sequence => manifest.requires.includes(sequence));
+export async function segmentVolumes(options: Options): Promise<VolumesResult> {
+  return segmentPrepared(await prepareVolumes(options), options);
+}
+
+/** The first half: register and find the brain. @throws as `segmentVolumes` does. */
+export async function prepareVolumes({ volumes, model: { manifest }, brainExtractor, alignment, onProgress = () => {}, signal }: Options): Promise<PreparedVolumes> {
+  const required = missingOf(volumes, manifest).filter(sequence => manifest.requires.includes(sequence));
   const present = manifest.channels.filter(sequence => volumes[sequence]).map(sequence => SEQUENCE_NAMES[sequence]);
   if (required.length > 0) throw new SeriesMissingError(required.map(sequence => SEQUENCE_NAMES[sequence]), present.join(', '));
 
@@ -72,8 +91,18 @@ export async function segmentVolumes({ volumes, model, brainExtractor, alignment
   signal?.throwIfAborted();
 
   onProgress('extract-brain', 0);
+  return { volumes, registered, reference, extracted: stripped ? null : await brainExtractor.extract(registered[reference]!, signal) };
+}
+
+const missingOf = (volumes: StudyVolumes, { channels }: Manifest): Sequence[] => channels.filter(sequence => !volumes[sequence]);
+
+/** The second half: scale, run the model, label, measure. @throws as `segmentVolumes` does. */
+export async function segmentPrepared(
+  { volumes, registered, reference, extracted }: PreparedVolumes, { model, brainExtractor, onEach = false, onProgress = () => {}, signal }: Options,
+): Promise<VolumesResult> {
+  const { manifest } = model;
+  const stripped = extracted === null;
   const head = registered[reference]!;
-  const extracted = stripped ? null : await brainExtractor.extract(head, signal);
   const { grid, onGrid, brain } = toWorkGrid(registered, head.geometry, extracted, manifest);
   signal?.throwIfAborted();
 
@@ -93,9 +122,20 @@ export async function segmentVolumes({ volumes, model, brainExtractor, alignment
   });
   const labelMap = toLabelMap(probabilities, head.geometry, manifest.axes);
   return {
-    labelMap, measurements: measure(labelMap), confidence: confidenceOf(probabilities, brain),
-    missing, reference, brainFoundBy: stripped ? ALREADY_STRIPPED : brainExtractor.name,
+    labelMap, further: onEach ? labelOthers(volumes, registered, reference, probabilities, manifest.axes) : {}, measurements: measure(labelMap), confidence: confidenceOf(probabilities, brain),
+    missing: missingOf(volumes, manifest), reference, brainFoundBy: stripped ? ALREADY_STRIPPED : brainExtractor.name,
   };
+}
+
+/** Labels at the voxels of the other volumes: looked up where alignment put them, laid on the grids that they came with. */
+function labelOthers(volumes: StudyVolumes, registered: StudyVolumes, reference: Sequence, probabilities: TumourProbabilities, axes: Manifest['axes']) {
+  const further: Partial<Record<Sequence, LabelMap>> = {};
+  for (const sequence of SEQUENCES) {
+    const volume = volumes[sequence];
+    if (!volume || sequence === reference) continue;
+    further[sequence] = { geometry: volume.geometry, labels: toLabelMap(probabilities, registered[sequence]!.geometry, axes).labels };
+  }
+  return further;
 }
 
 /**

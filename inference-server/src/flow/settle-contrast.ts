@@ -1,24 +1,13 @@
-import { BrainNotFoundError, SeriesMissingError } from '../domain/errors.ts';
+import { SeriesMissingError } from '../domain/errors.ts';
 import { spacingMm } from '../domain/geometry.ts';
 import type { SeriesIdentity, SeriesSelection } from '../domain/study.ts';
-import type { FrameOfReferenceUid } from '../domain/uid.ts';
-import type { Mask, Volume } from '../domain/volume.ts';
-import { foregroundOf, isSkullStripped, resampleMask } from '../steps/brain-mask.ts';
+import type { Mask } from '../domain/volume.ts';
+import { foregroundOf, resampleMask } from '../steps/brain-mask.ts';
 import { compareContrast, type ContrastComparison } from '../steps/compare-contrast.ts';
 import { distancesTo } from '../steps/distances.ts';
 import { boxOfNonZero, modelGridAround } from '../steps/model-grid.ts';
 import { resample } from '../steps/resample.ts';
-import type { BrainExtractor, Registration } from './ports.ts';
-import { registerToReference } from './register-volumes.ts';
-
-interface Options {
-  readonly t1: Volume;
-  readonly t1ce: Volume;
-  readonly frames: { readonly t1: FrameOfReferenceUid | null; readonly t1ce: FrameOfReferenceUid | null };
-  readonly registration: Registration;
-  readonly brainExtractor: BrainExtractor;
-  readonly signal?: AbortSignal | undefined;
-}
+import type { PreparedVolumes } from './segment-volumes.ts';
 
 /** Coarse enough that noise is averaged, fine enough for vessels. */
 const GRID = { axes: ['L', 'P', 'S'], spacingMm: [1.5, 1.5, 1.5] } as const;
@@ -26,18 +15,16 @@ const GRID = { axes: ['L', 'P', 'S'], spacingMm: [1.5, 1.5, 1.5] } as const;
 const RIM_MM = 4;
 
 /**
- * Which of two T1-weighted series shows contrast medium, by their pixels: both aligned, brought onto one grid so that both are
- * interpolated alike, and compared inside the brain.
- * @throws AlignmentError, BrainNotFoundError; the signal's reason when aborted.
+ * Which of the two T1-weighted series of an aligned study shows contrast medium, by their pixels: both brought onto one grid, so that
+ * both are interpolated alike, and compared inside the brain.
  */
-export async function whichIsEnhanced({ t1, t1ce, frames, registration, brainExtractor, signal }: Options): Promise<'t1' | 't1ce' | null> {
-  const stripped = isSkullStripped([t1, t1ce]);
-  const registered = await registerToReference({ t1, t1ce }, 't1ce', { registration, frames, stripped }, undefined, signal);
-  const brain = stripped ? foregroundOf([t1ce]) : await brainExtractor.extract(t1ce, signal);
+export function whichIsEnhanced({ registered, reference, extracted }: PreparedVolumes): 't1' | 't1ce' | null {
+  const { t1, t1ce } = registered;
+  const brain = extracted ?? foregroundOf([registered[reference]!]);
   const box = boxOfNonZero(brain.voxels, brain.geometry);
-  if (!box) throw new BrainNotFoundError();
-  const grid = modelGridAround(t1ce.geometry, box, { axes: [...GRID.axes], spacingMm: [...GRID.spacingMm] }, 0);
-  const { enhanced } = compareContrast(resample(registered.t1!, grid).voxels, resample(t1ce, grid).voxels, withoutRim(resampleMask(brain, grid)));
+  if (!t1 || !t1ce || !box) return null;
+  const grid = modelGridAround(brain.geometry, box, { axes: [...GRID.axes], spacingMm: [...GRID.spacingMm] }, 0);
+  const { enhanced } = compareContrast(resample(t1, grid).voxels, resample(t1ce, grid).voxels, withoutRim(resampleMask(brain, grid)));
   return NAMES[enhanced ?? 'neither'];
 }
 const NAMES: Record<NonNullable<ContrastComparison['enhanced']> | 'neither', 't1' | 't1ce' | null> = { first: 't1', second: 't1ce', neither: null };
@@ -66,11 +53,10 @@ export function settled(selection: SeriesSelection, enhanced: 't1' | 't1ce' | nu
   const used = enhanced === 't1' ? { ...others, t1: t1ce!, t1ce: t1! } : enhanced === null && guessed ? { ...others, t1: t1! } : selection.used;
   const word = enhanced ? 'its pixels show contrast medium' : 'its pixels do not show for certain whether it has contrast';
   const told = (identity: SeriesIdentity): SeriesIdentity => {
-    const { unproven: _, ...rest } = identity;
     if (identity.uid !== t1 && identity.uid !== t1ce) return identity;
     const kind = identity.uid === used.t1ce ? 't1ce' : 't1';
     const reason = enhanced === null || kind === 't1ce' ? word : 'the other T1 shows contrast medium';
-    return { ...rest, kind, used: identity.uid === used.t1 || kind === 't1ce', confidence: enhanced ? SEEN : identity.confidence, reasons: [...identity.reasons, reason] };
+    return { uid: identity.uid, kind, used: identity.uid === used.t1 || kind === 't1ce', confidence: enhanced ? SEEN : identity.confidence, reasons: [...identity.reasons, reason] };
   };
   return { used, identities: selection.identities.map(told) };
 }

@@ -30,7 +30,7 @@ export function runsRouter(deps: RunsDeps): Router {
     try {
       const { run, created } = await requestRun(deps, {
         studyUid: asked.studyInstanceUid as StudyUid, modelId: asked.model, overrides: asked.series as Partial<Record<keyof Run['series'], SeriesUid>> | undefined,
-        priority: asked.priority, force: asked.force, trigger: asked.trigger, requestedBy: caller.name,
+        segOn: asked.segOn, priority: asked.priority, force: asked.force, trigger: asked.trigger, requestedBy: caller.name,
       });
       await audit.write({ ...who, action: 'run.request', object: run.id, outcome: 'success', detail: created ? 'new' : 'known' });
       res.status(created ? 202 : 200).location(`/api/v1/runs/${run.id}`).json(await queue.toWire(run));

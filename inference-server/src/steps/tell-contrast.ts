@@ -37,7 +37,7 @@ export function tellContrast(looks: readonly Looked[]): ReadonlyMap<SeriesUid, T
     if (said(look) === 'no') decide(one, 't1', 'named as taken without contrast', look.agent && !wholeVisit ? 'likely' : undefined);
   }
   const unsaid = t1.filter(({ series }) => !decided.has(series.uid));
-  const given = earliest(images.filter(({ look }) => said(look) === 'yes' || look.bolus));
+  const given = earliest(images.filter(({ look }) => said(look) === 'yes')) ?? bolusBetween(images, t1);
   const start = given ?? usualStart(t1, unsaid, decided);
   const unproven = given ? undefined : start && usually(start, t1) ? 'likely' : 'guess';
   const because = (one: Looked) => given
@@ -52,6 +52,13 @@ export function tellContrast(looks: readonly Looked[]): ReadonlyMap<SeriesUid, T
     const found = decided.get(series.uid);
     return [series.uid, { kind: found?.kind ?? look.kind, reasons: found ? [...look.reasons, found.reason] : look.reasons, ...(found?.unproven && { unproven: found.unproven }) }];
   }));
+}
+
+/** A bolus perfusion; null where one T1 protocol was repeated after it, since then the first of the two shows that its time is wrong. */
+function bolusBetween(images: readonly Looked[], t1: readonly Looked[]): Looked | null {
+  const bolus = earliest(images.filter(({ look }) => look.bolus));
+  const before = bolus && t1.some(({ series }) => isAfter(bolus.series, series));
+  return before || !t1.some(one => usually(one, t1)) ? bolus : null;
 }
 
 /** The first T1 that usually is one with contrast; null where none is. */

@@ -3,6 +3,7 @@ import * as runs from './001-runs.ts';
 import * as statistics from './002-statistics.ts';
 import * as deliveries from './003-deliveries.ts';
 import * as statisticsByDimension from './010-statistics-by-dimension.ts';
+import * as segOn from './050-seg-on.ts';
 
 /** In the order of their names; a released one is never changed. */
 export const migrations: Record<string, Migration> = {
@@ -10,4 +11,5 @@ export const migrations: Record<string, Migration> = {
   '002-statistics': statistics,
   '003-deliveries': deliveries,
   '010-statistics-by-dimension': statisticsByDimension,
+  '050-seg-on': segOn,
 };
