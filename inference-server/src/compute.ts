@@ -55,7 +55,7 @@ async function compute(job: ComputeJob, tell: (progress: ComputeProgress) => voi
   return { ...kept.answer, secondsPerStage: { ...kept.answer.secondsPerStage, store: (performance.now() - begin) / 1000 } };
 }
 
-function toCompleted({ result, stored, referenceSeriesUid, seconds, identity }: SegmentedStudy, segOn: SegOn): Completed {
+function toCompleted({ result, stored, referenceSeriesUid, seconds, identity, brainFoundBy }: SegmentedStudy, segOn: SegOn): Completed {
   const { volumesMl, enhancingDiameters } = result.measurements;
   return {
     kind: 'completed', identity: workOf(identity, segOn), selection: result.selection, secondsPerStage: seconds,
@@ -63,7 +63,7 @@ function toCompleted({ result, stored, referenceSeriesUid, seconds, identity }: 
       segSeriesUid: stored.segSeriesUid, segInstanceUid: stored.segInstanceUid, srSeriesUid: stored.srSeriesUid, srInstanceUid: stored.srInstanceUid,
       referenceSeriesUid, volumesMl: { total: volumesMl.total, necrotic: volumesMl.necrotic, edema: volumesMl.edema, enhancing: volumesMl.enhancing },
       enhancingDiametersMm: enhancingDiameters && { longest: enhancingDiameters.longestMm, perpendicular: enhancingDiameters.perpendicularMm },
-      confidence: result.confidence.overall, segmentConfidence: result.confidence.regions, missing: [...result.missing],
+      confidence: result.confidence.overall, segmentConfidence: result.confidence.regions, missing: [...result.missing], brainFoundBy,
       ...(stored.alsoOn.length > 0 && { alsoOn: [...stored.alsoOn] }),
     },
   };

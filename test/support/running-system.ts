@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
-import { createWriteStream, mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { createWriteStream, existsSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { freePort } from '../../launch/ports.ts';
 
@@ -24,6 +24,7 @@ const PATIENCE_MS = 180_000;
 export async function startSystem(env: Record<string, string> = {}): Promise<{ system: RunningSystem; stop: () => Promise<void> }> {
   mkdirSync('test-output', { recursive: true });
   const home = mkdtempSync(join(process.cwd(), 'test-output/home-'));
+  takeBrainExtraction(home);
   const [port, orthancPort, dicomPort, mlflowPort] = [await freePort(), await freePort(), await freePort(), await freePort()];
   const log = createWriteStream(join(home, 'start.log'));
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', 'launch/start.ts'], {
@@ -50,6 +51,14 @@ export async function startSystem(env: Record<string, string> = {}): Promise<{ s
   }
   await stop();
   throw new Error(`The system did not start:\n${readFileSync(join(home, 'start.log'), 'utf8').slice(-4000)}`);
+}
+
+/** The networks that set-up fetched into the repository's own home, where it could. */
+function takeBrainExtraction(home: string): void {
+  const fetched = resolve('.cerebloom/models/brain-extraction');
+  if (!existsSync(fetched)) return;
+  mkdirSync(join(home, 'models'));
+  symlinkSync(fetched, join(home, 'models/brain-extraction'));
 }
 
 function readDemo(home: string): Omit<RunningSystem, 'home' | 'dicomPort'> | undefined {

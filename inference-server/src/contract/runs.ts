@@ -43,6 +43,7 @@ export const RunResult = z.object({
   confidence: z.number().min(0).max(1).describe('expected Dice of the whole tumour'),
   segmentConfidence: z.object({ wt: z.number().nullable(), tc: z.number().nullable(), et: z.number().nullable() }),
   missing: z.array(z.enum(SEQUENCES)),
+  brainFoundBy: z.string().optional().describe('the network or method that found the brain, or that the study came without skull'),
   alsoOn: z.array(z.object({ sequence: z.enum(SEQUENCES), seriesUid: UidText, segSeriesUid: UidText, segInstanceUid: UidText })).optional()
     .describe('with `segOn: all`, the segmentations on the other input series'),
 }).meta({ id: 'RunResult' });

@@ -19,6 +19,8 @@ export interface ResultOrigin {
   readonly used: Partial<Record<Sequence, SeriesUid>>;
   /** Sequences that it went on without. */
   readonly missing: readonly Sequence[];
+  /** What found the brain. */
+  readonly brainFoundBy?: string;
   /** Of a further segmentation: the sequence on whose images it lies. */
   readonly on?: Sequence;
 }
@@ -38,10 +40,10 @@ export const codeItem = ({ value, scheme, meaning }: Omit<Code, 'scheme'> & { sc
   [{ CodeValue: value, CodingSchemeDesignator: scheme, CodeMeaning: meaning }];
 export const code = (value: string, scheme: string, meaning: string): DataSet[] => codeItem({ value, scheme, meaning });
 
-/** "used: T1, T1ce; without: FLAIR", for the attributes that say how a result was made. */
-export function inputsInWords({ used, missing }: Pick<ResultOrigin, 'used' | 'missing'>): string {
+/** "used: T1, T1ce; without: FLAIR; brain: deepbet 1.0.2", for the attributes that say how a result was made. */
+export function inputsInWords({ used, missing, brainFoundBy }: Pick<ResultOrigin, 'used' | 'missing' | 'brainFoundBy'>): string {
   const names = (sequences: readonly Sequence[]) => sequences.map(sequence => SEQUENCE_NAMES[sequence]).join(', ');
-  return `used: ${names(SEQUENCES.filter(sequence => used[sequence]))}${missing.length ? `; without: ${names(missing)}` : ''}`;
+  return `used: ${names(SEQUENCES.filter(sequence => used[sequence]))}${missing.length ? `; without: ${names(missing)}` : ''}${brainFoundBy ? `; brain: ${brainFoundBy}` : ''}`;
 }
 
 /** SeriesNumber of the first segmentation that lies on another series than the reference. */

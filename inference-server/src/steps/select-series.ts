@@ -5,7 +5,7 @@ import {
 import type { SeriesUid } from '../domain/uid.ts';
 import { identifySeries } from './identify-series.ts';
 import { bestOf, type Candidate } from './prefer-series.ts';
-import { tellContrast } from './tell-contrast.ts';
+import { tellContrast, withMeaningfulTimes } from './tell-contrast.ts';
 
 export class SeriesNotInStudyError extends AppError {
   override readonly name = 'SeriesNotInStudyError';
@@ -37,7 +37,7 @@ const UNPROVEN_CONFIDENCE = 0.6;
 export function selectSeries(study: Study, requires: readonly Sequence[], overrides: Partial<Record<Sequence, SeriesUid>> = {}): SeriesSelection {
   const modalities = [...new Set(study.series.map(series => series.attributes.modality))];
   if (!modalities.includes('MR')) throw new NotMrError(modalities);
-  const looks = study.series.map(series => ({ series, look: identifySeries(series) }));
+  const looks = withMeaningfulTimes(study.series).map(series => ({ series, look: identifySeries(series) }));
   const told = tellContrast(looks);
   const candidates: Candidate[] = looks.map(({ series, look }) => ({ series, confidence: look.confidence, ...told.get(series.uid)! }));
   const used: Partial<Record<Sequence, SeriesUid>> = {};

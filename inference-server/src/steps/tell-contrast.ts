@@ -3,6 +3,12 @@ import type { SeriesUid } from '../domain/uid.ts';
 import type { Look } from './identify-series.ts';
 import { wordsOf } from './series-vocabulary.ts';
 
+/** The same series with no times, where all have one time (as de-identified ones do): then only their numbers tell an order. */
+export function withMeaningfulTimes(series: readonly Series[]): readonly Series[] {
+  const times = new Set(series.map(({ attributes }) => attributes.acquisitionTime));
+  return series.length > 1 && times.size === 1 ? series.map(one => ({ ...one, attributes: { ...one.attributes, acquisitionTime: '' } })) : series;
+}
+
 /** What a series is, with T1 and T1ce told apart. */
 export interface Told {
   readonly kind: Sequence | OtherKind;
@@ -44,7 +50,7 @@ export function tellContrast(looks: readonly Looked[]): ReadonlyMap<SeriesUid, T
     ? given.look.bolus ? 'taken after a bolus perfusion' : 'taken after a series with contrast'
     : usually(one, t1) ?? 'no tag or name tells; the last of several T1 series';
   for (const one of unsaid) {
-    const after = start !== null && (isAfter(one.series, start.series) || sameMoment(one.series, start.series));
+    const after = start !== null && (isAfter(one.series, start.series) || (!given && sameMoment(one.series, start.series)));
     if (after) decide(one, 't1ce', because(one), unproven);
     else decide(one, 't1', start ? 'no contrast agent, taken before contrast was given' : 'no contrast agent in its header', start ? unproven : undefined);
   }
