@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { ElastixRegistration } from '../../inference-server/src/adapters/elastix-registration.ts';
 import { norm, subtract, type Vec3 } from '../../inference-server/src/domain/geometry.ts';
 import { transformPoint, type RigidTransform } from '../../inference-server/src/domain/rigid-transform.ts';
+import { alignmentErrorsMm, MOVED_CASE } from '../support/moved-case.ts';
+import { lacks } from '../support/shared-data.ts';
 import { aBody, aGrid, aTransform } from '../support/volumes.ts';
 
 const registration = new ElastixRegistration();
@@ -29,5 +31,13 @@ describe('registering with elastix', () => {
     const running = registration.register(aBody(aGrid([90, 100, 100])), aBody(aGrid([90, 100, 100])), true, abort.signal);
     abort.abort(new Error('cancelled'));
     await expect(running).rejects.toThrow('cancelled');
+  });
+});
+
+describe.skipIf(lacks(MOVED_CASE))('a real case that was moved', () => {
+  it('comes back within 2 mm from turns and shifts of up to 15° and 15 mm', async () => {
+    const errors = await alignmentErrorsMm(registration, 3);
+    console.log(`corner errors: ${errors.map(mm => `${mm.toFixed(2)} mm`).join(', ')}`);
+    expect(Math.max(...errors)).toBeLessThanOrEqual(2);
   });
 });

@@ -10,7 +10,7 @@ export function slicesOf(geometry: VolumeGeometry, change: Partial<Slice> = {}, 
     instanceUid: deriveUid('instance', name, String(k)), frame: 1, frameOfReferenceUid: deriveUid('frame-of-reference', 'test'),
     rows, columns, positionMm: voxelToPatient(geometry, [k, 0, 0]),
     rowDirection: scale(row, 1 / norm(row)), columnDirection: scale(column, 1 / norm(column)), pixelSpacingMm: [norm(row), norm(column)],
-    acquisitionNumber: 1, temporalPosition: null, echoTimeMs: 3, stored: new Uint16Array(rows * columns).fill(100 * k), slope: 1, intercept: 0, inverted: false, ...change,
+    acquisitionNumber: 1, temporalPosition: null, echoTimeMs: 3, stored: new Uint16Array(rows * columns).fill(100 * k), slope: 1, intercept: 0, inverted: false, component: 0, ...change,
   }));
 }
 

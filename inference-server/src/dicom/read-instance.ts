@@ -64,12 +64,20 @@ export async function readSlices(bytes: Uint8Array): Promise<Slice[]> {
     frameOfReferenceUid: frameOfReferenceOf(header),
     rows: numberOf(header, 'Rows')!,
     columns: numberOf(header, 'Columns')!,
+    component: componentOf(textOf(header, 'ImageType') ?? ''),
     inverted: textOf(header, 'PhotometricInterpretation') === 'MONOCHROME1',
   };
   return frames.map((stored, i): Slice => {
     const groups = [perFrame[i], shared].filter(group => group !== undefined);
     return { ...instance, frame: i + 1, stored, ...placeOf(header, groups), ...scalingOf(header, groups), ...acquisitionOf(header, groups) };
   });
+}
+
+/** By ImageType: `P`, `R` and `I` stand behind the first two values, or a word of the vendor (PS3.3 C.8.3.1.1.1). */
+function componentOf(imageType: string): Slice['component'] {
+  const values = imageType.toUpperCase().split('\\').slice(2).map(value => value.trim());
+  const has = (...names: string[]) => values.some(value => names.some(name => value === name || value.startsWith(`${name}_`)));
+  return has('P', 'PHASE', 'PHASE MAP') ? 1 : has('R', 'REAL') ? 2 : has('I', 'IMAGINARY') ? 3 : 0;
 }
 
 const frameOfReferenceOf = (header: ParsedDataSet) => (textOf(header, 'FrameOfReferenceUID') ?? null) as FrameOfReferenceUid | null;

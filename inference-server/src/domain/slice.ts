@@ -21,6 +21,8 @@ export interface Slice {
   readonly temporalPosition: number | null;
   /** EchoTime, or EffectiveEchoTime of an Enhanced image, ms. */
   readonly echoTimeMs: number | null;
+  /** Magnitude before phase, real and imaginary images, which some scanners put into the same series. */
+  readonly component: 0 | 1 | 2 | 3;
   /** Stored values [row, column]; the real value is `stored * slope + intercept`. */
   readonly stored: Uint8Array | Int8Array | Uint16Array | Int16Array;
   readonly slope: number;

@@ -7,6 +7,7 @@ import type { Confidence, Measurements, OnProgress } from '../domain/run.ts';
 import { SEQUENCE_NAMES, SEQUENCES, type Sequence } from '../domain/study.ts';
 import type { Mask, Volume } from '../domain/volume.ts';
 import { foregroundOf, isSkullStripped, resampleMask } from '../steps/brain-mask.ts';
+import { clipExtremes } from '../steps/clip-extremes.ts';
 import { confidenceOf } from '../steps/confidence.ts';
 import { measure } from '../steps/measure.ts';
 import { boxInView, boxOfNonZero, fitsModel, modelGridAround, unionOfBoxes, viewAlong } from '../steps/model-grid.ts';
@@ -79,7 +80,8 @@ export async function segmentVolumes(options: Options): Promise<VolumesResult> {
 }
 
 /** The first half: register and find the brain. @throws as `segmentVolumes` does. */
-export async function prepareVolumes({ volumes, model: { manifest }, brainExtractor, alignment, onProgress = () => {}, signal }: Options): Promise<PreparedVolumes> {
+export async function prepareVolumes({ volumes: given, model: { manifest }, brainExtractor, alignment, onProgress = () => {}, signal }: Options): Promise<PreparedVolumes> {
+  const volumes: StudyVolumes = Object.fromEntries(Object.entries(given).map(([sequence, volume]) => [sequence, clipExtremes(volume)]));
   const required = missingOf(volumes, manifest).filter(sequence => manifest.requires.includes(sequence));
   const present = manifest.channels.filter(sequence => volumes[sequence]).map(sequence => SEQUENCE_NAMES[sequence]);
   if (required.length > 0) throw new SeriesMissingError(required.map(sequence => SEQUENCE_NAMES[sequence]), present.join(', '));

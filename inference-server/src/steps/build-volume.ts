@@ -28,7 +28,7 @@ export interface BuiltVolume {
 /**
  * Makes a regular volume of a series' slices, given in any order; of repeated positions the first in order counts.
  *
- * Where positions repeat because the series was acquired more than once (temporal positions, echoes, acquisitions), the first
+ * Where positions repeat because the series was acquired more than once (magnitude and phase, temporal positions, echoes, acquisitions), the first
  * complete one is used alone. The distance of slices comes from their positions: SliceThickness says something else.
  * @throws GeometryError TOO_FEW_SLICES, SLICES_MISSING, INCONSISTENT_GEOMETRY
  */
@@ -65,7 +65,7 @@ function checkConsistent(slices: readonly Slice[], first: Slice, normal: Vec3): 
 
 type Key = (slice: Slice) => number;
 const REPEATED_BY: readonly Key[] = [
-  ({ temporalPosition }) => temporalPosition ?? 0, ({ echoTimeMs }) => echoTimeMs ?? 0, ({ acquisitionNumber }) => acquisitionNumber ?? 0,
+  ({ component }) => component, ({ temporalPosition }) => temporalPosition ?? 0, ({ echoTimeMs }) => echoTimeMs ?? 0, ({ acquisitionNumber }) => acquisitionNumber ?? 0,
 ];
 
 /** The slices of one acquisition by position along the normal; each position once. */

@@ -56,6 +56,7 @@ describe('building a volume from slices', () => {
   it.each<[string, Partial<Slice>, Partial<Slice>]>([
     ['acquisitions', { acquisitionNumber: 1 }, { acquisitionNumber: 2 }],
     ['temporal positions', { temporalPosition: 1 }, { temporalPosition: 2 }],
+    ['components, magnitude and phase', { component: 0 }, { component: 1 }],
     ['echoes', { echoTimeMs: 15 }, { echoTimeMs: 90 }],
   ])('uses only the first of two %s, however their slices are mixed', (_, first, second) => {
     const one = slicesOf(AXIAL, first, 'one');
