@@ -109,6 +109,8 @@ CereBloom is running.
   Sign in    with the token  ${token}
   Then       click "Segment tumour" in the toolbar
 
+  Work list  ${url}/work-list (every study with its state; segment several at once)
+  Dashboard  ${url}/dashboard
   Studies    ${url}/ (drop DICOM files on it, or send them to the DICOM port ${orthancDicomPort})
   API        ${url}/docs
   MLflow     ${mlflowUrl}

@@ -5,15 +5,29 @@ import { useLanguage } from './language.tsx';
 import type { ApiError } from './page-api.ts';
 import type { Loaded } from './use-data.ts';
 
-/** What is shown until data is there, when there is none, and when asking failed; what was there stays. */
-export function Waiting<T>({ of: { data, error, reload }, children }: { readonly of: Loaded<T>; readonly children: (data: T) => ReactNode }) {
+interface WaitingProps<T> {
+  readonly of: Loaded<T>;
+  /** Where the page tells of failures in one place. */
+  readonly quiet?: boolean;
+  readonly children: (data: T) => ReactNode;
+}
+
+/** What is shown until data is there and when asking failed; what was there stays. */
+export function Waiting<T>({ of: { data, error, reload }, quiet = false, children }: WaitingProps<T>) {
   const { messages } = useLanguage();
   return (
     <>
-      {error && <Failure error={error} onRetry={reload} />}
-      {data === undefined ? !error && <p role="status" className="loading">{messages.loading}</p> : children(data)}
+      {error && !quiet && <Failure error={error} onRetry={reload} />}
+      {data === undefined ? <p role="status" className="empty">{error ? '–' : messages.loading}</p> : children(data)}
     </>
   );
+}
+
+/** Each kind of failure once, however many requests met it. */
+export function Failures({ of }: { readonly of: readonly Loaded<unknown>[] }) {
+  const failed = of.filter(({ error }) => error);
+  const kinds = new Map(failed.map(({ error }) => [error!.code, error!]));
+  return [...kinds].map(([code, error]) => <Failure key={code} error={error} onRetry={() => failed.forEach(({ reload }) => reload())} />);
 }
 
 export function Failure({ error, onRetry }: { readonly error: ApiError; readonly onRetry?: () => void }) {

@@ -2,7 +2,7 @@ import { ask } from '../../extension/src/inference-api.ts';
 import type { Me } from '../../inference-server/src/contract/callers.ts';
 import type { Health } from '../../inference-server/src/contract/health.ts';
 import type { RunDetails, RunLog } from '../../inference-server/src/contract/run-details.ts';
-import type { Run, RunPage } from '../../inference-server/src/contract/runs.ts';
+import type { Queue, Run, RunPage } from '../../inference-server/src/contract/runs.ts';
 import type { Daily, Dimensions, Failures, StageTrends, Trends } from '../../inference-server/src/contract/statistics.ts';
 import type { FindWork, WorkList } from '../../inference-server/src/contract/work-list.ts';
 
@@ -13,8 +13,8 @@ export const getMe = (): Promise<Me> => ask('/me');
 
 export const findWork = (asked: Partial<FindWork>): Promise<WorkList> => ask('/work-list', asked);
 
-/** Someone who waits in the viewer for one study goes before many that were asked for together. */
-const BATCH_PRIORITY = 3;
+/** Someone who waits in the viewer for one study (5) goes before many that were asked for together, and these before routed ones (3). */
+const BATCH_PRIORITY = 4;
 export const segmentOfMany = (studyInstanceUid: string): Promise<Run> => ask('/runs', { studyInstanceUid, trigger: 'viewer', priority: BATCH_PRIORITY });
 
 /** Runs of one model, trigger, scanner, site or physician; of all where empty. */
@@ -35,14 +35,7 @@ export const pictureUrl = (id: string): string => `/api/v1/runs/${encodeURICompo
 const query = (of: Readonly<Record<string, string | undefined>>): URLSearchParams =>
   new URLSearchParams(Object.entries(of).filter((entry): entry is [string, string] => Boolean(entry[1])));
 
-/** Runs that are computed and runs that wait, in the order in which they will be done. */
-export async function getQueue(): Promise<{ running: readonly Run[]; queued: readonly Run[]; more: boolean }> {
-  const [running, queued] = await Promise.all([findRuns({ state: 'running', limit: '50' }), findRuns({ state: 'queued', limit: '200' })]);
-  return {
-    running: running.runs, more: queued.next !== null,
-    queued: queued.runs.toSorted((a, b) => (a.queuePosition ?? 0) - (b.queuePosition ?? 0)),
-  };
-}
+export const getQueue = (): Promise<Queue> => ask('/queue');
 
 /** Readiness answers 503 with the same content where something is missing. */
 export async function getHealth(): Promise<Health> {

@@ -187,6 +187,7 @@ describe.skipIf(!chromium || !hasOrthanc)('our own pages', () => {
       await page.route('**/api/v1/**', route => route.abort());
       await page.reload();
       await page.waitForSelector('[data-cy="cerebloom-problem"]');
+      await expect(page.locator('[data-cy="cerebloom-problem"]').count()).resolves.toBe(1);
       await expect(page.innerText('main')).resolves.toContain('does not answer');
       await picture('dashboard-error');
       await page.unroute('**/api/v1/**');

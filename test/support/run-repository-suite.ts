@@ -81,6 +81,8 @@ export function describeRunRepository(anEmptyDatabase: () => Promise<Database>):
         ids[name] = (await runs.enqueue(aNewRun({ identity: name, priority }), 1000)).run.id;
       }
       expect(await runs.queuePosition((await runs.find(ids.young!))!)).toBe(3);
+      const { next, count } = await runs.queued(3);
+      expect([next.map(run => run.identity), count]).toEqual([['urgent', 'old', 'young'], 4]);
       const served: string[] = [];
       for (let run = await runs.claim('w', 10_000, 2000); run; run = await runs.claim('w', 10_000, 2000)) served.push(run.identity);
       expect(served).toEqual(['urgent', 'old', 'young', 'low']);

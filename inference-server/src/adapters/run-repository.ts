@@ -238,6 +238,16 @@ export class RunRepository {
     return (await this.#db.selectFrom('runs').selectAll().where('state', '=', 'running').execute()).map(toRecord);
   }
 
+  /** How many runs wait, and the next ones in the order in which they will be taken. */
+  async queued(limit: number): Promise<{ next: RunRecord[]; count: number }> {
+    const waiting = this.#db.selectFrom('runs').where('state', '=', 'queued');
+    const [rows, { count }] = await Promise.all([
+      waiting.selectAll().orderBy('priority', 'desc').orderBy('id').limit(limit).execute(),
+      waiting.select(eb => eb.fn.countAll<number>().as('count')).executeTakeFirstOrThrow(),
+    ]);
+    return { next: rows.map(toRecord), count: Number(count) };
+  }
+
   /** Number of runs per state, for the metrics. */
   async countByState(): Promise<Map<RunState, number>> {
     const rows = await this.#db.selectFrom('runs').select(eb => ['state', eb.fn.countAll<number>().as('n')]).groupBy('state').execute();

@@ -4,7 +4,7 @@ import { Me } from './callers.ts';
 import { Health } from './health.ts';
 import { ModelList } from './models.ts';
 import { RunDetails, RunLog } from './run-details.ts';
-import { CreateReview, CreateRun, ListRuns, Problem, Run, RunEvent, RunPage, UidText } from './runs.ts';
+import { CreateReview, CreateRun, ListRuns, Problem, Queue, Run, RunEvent, RunPage, UidText } from './runs.ts';
 import { Daily, DailyQuery, DashboardUrl, Dimensions, Failures, FailuresQuery, StagesQuery, StageTrends, Summary, SummaryQuery, Trends, TrendsQuery } from './statistics.ts';
 import { StudySeries } from './studies.ts';
 import { FindWork, WorkList } from './work-list.ts';
@@ -93,6 +93,7 @@ export function openApi() {
       '/api/v1/runs/{id}/log': {
         get: read('Log lines of a run on this machine', RunLog, { tags: ['Runs'], requestParams: { path: RUN_ID }, responses: { 404: problem('`RUN_NOT_FOUND`') } }),
       },
+      '/api/v1/queue': { get: read('What is computed and what waits', Queue, { tags: ['Runs'] }) },
       '/api/v1/work-list': {
         post: {
           tags: ['Studies'], summary: 'The archive\'s MR studies and how they stand',

@@ -100,6 +100,13 @@ export const ListRuns = z.strictObject({
   before: z.string().optional(),
 }).refine(oneSlice, ONE_SLICE);
 
+export const Queue = z.object({
+  running: z.array(Run),
+  next: z.array(Run).describe('the runs that wait, in the order in which they will be done; the first ten'),
+  waiting: z.int().describe('runs that wait'),
+}).meta({ id: 'Queue' });
+export type Queue = z.infer<typeof Queue>;
+
 /** One server-sent event; its `id:` line is for Last-Event-ID. */
 export const RunEvent = Run.pick({ state: true, stage: true, progress: true, queuePosition: true, etaSeconds: true, error: true })
   .meta({ id: 'RunEvent' });

@@ -1,6 +1,6 @@
 import { Router } from 'express';
 import type { RunRecord, RunRepository } from '../adapters/run-repository.ts';
-import { CreateReview, CreateRun, ListRuns, type Review, type Run, type RunPage } from '../contract/runs.ts';
+import { CreateReview, CreateRun, ListRuns, type Queue, type Review, type Run, type RunPage } from '../contract/runs.ts';
 import { RequestError } from '../domain/errors.ts';
 import { isFinal } from '../domain/run.ts';
 import type { SeriesUid, StudyUid } from '../domain/uid.ts';
@@ -17,6 +17,8 @@ export interface RunsDeps extends RequestDeps {
   /** Aborted when the server stops. */
   readonly stopping: AbortSignal;
 }
+
+const QUEUE_SHOWN = 10;
 
 export function runsRouter(deps: RunsDeps): Router {
   const { runs, queue, audit, now } = deps;
@@ -46,6 +48,13 @@ export function runsRouter(deps: RunsDeps): Router {
     const shown = found.slice(0, limit);
     const page: RunPage = { runs: await Promise.all(shown.map(run => queue.toWire(run))), next: found.length > limit ? shown.at(-1)!.id : null };
     res.json(page);
+  });
+
+  router.get('/queue', requires('view'), async (_req, res) => {
+    const [running, waiting] = await Promise.all([runs.running(), runs.queued(QUEUE_SHOWN)]);
+    const toWire = (of: readonly RunRecord[]) => Promise.all(of.map(run => queue.toWire(run)));
+    const answer: Queue = { running: await toWire(running), next: await toWire(waiting.next), waiting: waiting.count };
+    res.json(answer);
   });
 
   router.get('/runs/:id', requires('view'), async (req, res) => {

@@ -36,7 +36,7 @@ export function Chart({ spec }: { readonly spec: ChartSpec }) {
 
 function ChartTable({ spec, language, dayHeader }: { readonly spec: ChartSpec; readonly language: Language; readonly dayHeader: string }) {
   return (
-    <div className="table-frame" tabIndex={0} role="region" aria-label={spec.title}>
+    <div className="table-frame" tabIndex={0} role="group" aria-label={spec.title}>
       <table>
         <thead><tr><th scope="col">{dayHeader}</th>{spec.series.map(({ column, label }) => <th key={column} scope="col" className="number">{label}</th>)}</tr></thead>
         <tbody>

@@ -3,10 +3,10 @@ import { fill } from '../../../extension/src/messages.ts';
 import type { Trends } from '../../../inference-server/src/contract/statistics.ts';
 import { formatShare } from '../formats.ts';
 import { useLanguage } from '../language.tsx';
-import { getDimensions, getFailures, getMe, getStages, getToday, getTrends, type Slice } from '../page-api.ts';
+import { getDimensions, getFailures, getMe, getQueue, getStages, getToday, getTrends, type Slice } from '../page-api.ts';
 import { PageFrame } from '../PageFrame.tsx';
 import { useData } from '../use-data.ts';
-import { Waiting } from '../Waiting.tsx';
+import { Failures, Waiting } from '../Waiting.tsx';
 import { Chart } from './Chart.tsx';
 import { dailyCharts, stageChart } from './chart-spec.ts';
 import { FailureTable } from './FailureTable.tsx';
@@ -16,6 +16,7 @@ import { Tiles } from './Tiles.tsx';
 
 const REFRESH_MS = 60_000;
 const TODAY_MS = 10_000;
+const QUEUE_MS = 2_000;
 
 /** The work of the day, and how it has gone over a period that the address names. */
 export function OverviewPage() {
@@ -27,6 +28,7 @@ export function OverviewPage() {
   const key = JSON.stringify(view);
   const me = useData(getMe, 'me').data;
   const today = useData(() => getToday(slice), key, TODAY_MS);
+  const queue = useData(getQueue, 'queue', QUEUE_MS);
   const trends = useData(() => getTrends(days, step, slice), key, REFRESH_MS);
   const stages = useData(() => getStages(days, step, slice), key, REFRESH_MS);
   const failures = useData(() => getFailures(days, slice), key, REFRESH_MS);
@@ -38,11 +40,12 @@ export function OverviewPage() {
         <h1>{words.title}</h1>
         <SliceChoice view={view} />
       </div>
+      <Failures of={[today, queue, trends, stages, failures]} />
       <section aria-labelledby="today">
         <h2 id="today">{words.today} <small>{words.todayNote}</small></h2>
-        <Waiting of={today}>{figures => <Tiles figures={figures} />}</Waiting>
+        <Waiting of={today} quiet>{figures => <Tiles figures={figures} />}</Waiting>
       </section>
-      <Queue />
+      <Queue queue={queue} />
       <section aria-labelledby="trends">
         <div className="toolbar">
           <h2 id="trends">{words.trends}</h2>
@@ -53,16 +56,15 @@ export function OverviewPage() {
           </nav>
           <p className="quiet">{step === 1 ? words.perDay : words.perWeek}</p>
         </div>
-        <Waiting of={trends}>{answer => <><Changes trends={answer} days={days} /><div className="charts">
+        <Waiting of={trends} quiet>{answer => <><Changes trends={answer} days={days} /><div className="charts">
           {charts?.slice(0, 3).map(spec => <Chart key={spec.id} spec={spec} />)}
           {byStage && <Chart spec={byStage} />}
           {charts?.slice(3).map(spec => <Chart key={spec.id} spec={spec} />)}
         </div></>}</Waiting>
-        {stages.error && <Waiting of={stages}>{() => null}</Waiting>}
       </section>
       <section aria-labelledby="failures">
         <h2 id="failures">{words.failures}</h2>
-        <Waiting of={failures}>{answer => <FailureTable failures={answer} slice={slice} />}</Waiting>
+        <Waiting of={failures} quiet>{answer => <FailureTable failures={answer} slice={slice} />}</Waiting>
       </section>
       <p><a href="/dashboard/runs">{words.allRuns}</a></p>
     </PageFrame>

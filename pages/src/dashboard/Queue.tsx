@@ -1,20 +1,18 @@
 import { fill, formatInstant } from '../../../extension/src/messages.ts';
 import { progressLine } from '../../../extension/src/progress-line.ts';
 import type { Health } from '../../../inference-server/src/contract/health.ts';
-import type { Run } from '../../../inference-server/src/contract/runs.ts';
+import type { Queue as RunQueue, Run } from '../../../inference-server/src/contract/runs.ts';
+import { formatCount } from '../formats.ts';
 import { useLanguage } from '../language.tsx';
-import { getHealth, getQueue } from '../page-api.ts';
-import { useData } from '../use-data.ts';
+import { getHealth } from '../page-api.ts';
+import { useData, type Loaded } from '../use-data.ts';
 import { Waiting } from '../Waiting.tsx';
 
-const REFRESH_MS = 2_000;
 const HEALTH_MS = 15_000;
-const SHOWN = 8;
 
 /** What is computed and what waits, as it changes, and whether a run would succeed. */
-export function Queue() {
-  const { messages: { dashboard: words } } = useLanguage();
-  const queue = useData(getQueue, 'queue', REFRESH_MS);
+export function Queue({ queue }: { readonly queue: Loaded<RunQueue> }) {
+  const { language, messages: { dashboard: words } } = useLanguage();
   const health = useData(getHealth, 'health', HEALTH_MS);
   return (
     <section aria-labelledby="queue" className="card" data-cy="queue">
@@ -22,11 +20,11 @@ export function Queue() {
         <h2 id="queue">{words.queue}</h2>
         {health.data && <HealthLine health={health.data} />}
       </div>
-      <Waiting of={queue}>{({ running, queued, more }) => (
+      <Waiting of={queue} quiet>{({ running, next, waiting }) => (
         <>
-          {running.length + queued.length === 0 && <p className="empty">{words.queueEmpty}</p>}
-          <ul className="queue">{[...running, ...queued.slice(0, SHOWN)].map(run => <QueuedRun key={run.id} run={run} />)}</ul>
-          {queued.length > 0 && <p className="quiet">{fill(queued.length === 1 ? words.waiting.one : words.waiting.many, { count: queued.length })}{more && ` ${words.more}`}</p>}
+          {running.length + waiting === 0 && <p className="empty">{words.queueEmpty}</p>}
+          <ul className="queue">{[...running, ...next].map(run => <QueuedRun key={run.id} run={run} />)}</ul>
+          {waiting > 0 && <p className="quiet">{fill(waiting === 1 ? words.waiting.one : words.waiting.many, { count: formatCount(language, waiting) })}</p>}
         </>
       )}</Waiting>
     </section>

@@ -51,7 +51,7 @@ export function RunPage({ id }: { readonly id: string }) {
           <Card id="provenance" title={words.provenance}><Waiting of={details}>{more => <Provenance run={found} details={more} />}</Waiting></Card>
           <Card id="log" title={words.log} note={words.logNote}><Waiting of={log}>{({ lines, cut }) => (
             lines.length === 0 ? <p className="empty">{words.logEmpty}</p> : (
-              <div className="table-frame" tabIndex={0} role="region" aria-labelledby="log">
+              <div className="table-frame" tabIndex={0} role="group" aria-label={words.logNote}>
                 {cut && <p className="quiet">{words.logCut}</p>}
                 <table className="log">
                   <thead><tr><th scope="col">{words.time}</th><th scope="col">{words.part}</th><th scope="col">{words.message}</th></tr></thead>

@@ -89,7 +89,7 @@ function StudyRow({ study, asked, mayRun, selected, onSelect, onChanged }: Study
       <td className="state-cell"><State study={study} asked={asked} />{failure && <Failure error={failure} />}</td>
       <th scope="row"><a href={href} aria-label={fill(words.open, { study: name })}>{name}</a><span className="quiet">{patientId}</span></th>
       <td className="date">{studyDate ? <time dateTime={studyDate}>{dayOf(language, studyDate)}</time> : <span className="quiet">{words.dateless}</span>}</td>
-      <td>{description || <span className="quiet">{words.untitled}</span>}{arriving && <span className="quiet">{words.arriving}</span>}</td>
+      <td>{description || <span className="quiet">{words.untitled}</span>}{/* our own result arrives too */ arriving && !result && state !== 'running' && <span className="quiet">{words.arriving}</span>}</td>
       <td className="number">{result && `${formatMl(language, result.volumesMl.total)} mL`}</td>
       <td>{result && <>{confidenceWord(language, result.confidence)} <span className="quiet inline">{formatDice(language, result.confidence)}</span></>}</td>
       <td className="actions">
@@ -103,7 +103,8 @@ function StudyRow({ study, asked, mayRun, selected, onSelect, onChanged }: Study
 /** Sign, word and, where there is more to say, a line under it. */
 function State({ study: { state, run }, asked }: { readonly study: WorkStudy; readonly asked: Asked | undefined }) {
   const { language, messages: { workList: words } } = useLanguage();
-  const reason = (state === 'failed' || state === 'none') && run?.error;
+  const reason = run?.error;
+  const told = asked?.kind === 'asking' || asked?.kind === 'known' || (asked?.kind === 'started' && state === 'none');
   return (
     <>
       <span className="state" data-state={state}>{words.states[state]}</span>
@@ -113,8 +114,9 @@ function State({ study: { state, run }, asked }: { readonly study: WorkStudy; re
           <span className="quiet">{progressLine(language, run)}</span>
         </>
       )}
-      {reason && <span className="quiet" title={`${reason.code}: ${reason.message}`}>{explain(language, reason.code, null).what}</span>}
-      {asked && asked.kind !== 'refused' && state !== 'running' && <span className="quiet">{words[asked.kind]}</span>}
+      {reason && state === 'failed' && <span className="quiet" title={`${reason.code}: ${reason.message}`}>{explain(language, reason.code, null).what}</span>}
+      {reason && state === 'none' && <span className="quiet">{words.skipped} <span lang="en">{reason.message}</span></span>}
+      {told && <span className="quiet">{words[asked.kind]}</span>}
     </>
   );
 }

@@ -1,7 +1,6 @@
 import { useDeferredValue, useState } from 'react';
 import { fill } from '../../../extension/src/messages.ts';
 import type { WorkFilter, WorkList } from '../../../inference-server/src/contract/work-list.ts';
-import { WORK_STATES } from '../../../inference-server/src/domain/work-state.ts';
 import { formatCount } from '../formats.ts';
 import { useLanguage } from '../language.tsx';
 import { findWork, getMe } from '../page-api.ts';
@@ -14,6 +13,8 @@ import { StudyTable } from './StudyTable.tsx';
 
 const PAGE = 25;
 const REFRESH_MS = 3_000;
+/** As a reader goes through a day: what is there, then what waits for them. */
+const FILTERS = [undefined, 'none', 'running', 'failed', 'result', 'needs-review', 'reviewed'] as const satisfies readonly (WorkFilter | undefined)[];
 
 /** The archive's MR studies with their state: found, watched, opened, and segmented together. */
 export function WorkListPage() {
@@ -56,10 +57,10 @@ export function WorkListPage() {
         </label>
         <fieldset className="choices">
           <legend>{words.filter}</legend>
-          {[undefined, ...WORK_STATES].map(name => (
+          {FILTERS.map(name => (
             <label key={name ?? 'all'} data-cy={`filter-${name ?? 'all'}`}>
               <input type="radio" name="state" checked={state === name} onChange={() => filterBy(name)} />
-              <span>{name ? words.states[name] : words.all} {list.data && <small>{formatCount(language, countOf(list.data, name))}</small>}</span>
+              <span>{words.filters[name ?? 'all']} {list.data && <small>{formatCount(language, countOf(list.data, name))}</small>}</span>
             </label>
           ))}
         </fieldset>
@@ -81,11 +82,13 @@ export function WorkListPage() {
 
 function stateInAddress(): WorkFilter | undefined {
   const asked = new URLSearchParams(location.search).get('state');
-  return WORK_STATES.find(name => name === asked);
+  return FILTERS.find(name => name === asked);
 }
 
-const countOf = ({ counts }: WorkList, name: keyof WorkList['counts'] | undefined): number =>
-  name ? counts[name] : Object.values(counts).reduce((sum, n) => sum + n, 0);
+function countOf({ counts }: WorkList, name: WorkFilter | undefined): number {
+  if (name === undefined) return Object.values(counts).reduce((sum, n) => sum + n, 0);
+  return name === 'result' ? counts['needs-review'] + counts.reviewed : counts[name];
+}
 
 function Nothing({ stored, onReset }: { readonly stored: number; readonly onReset: () => void }) {
   const { workList } = useLanguage().messages;
