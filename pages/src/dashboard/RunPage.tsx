@@ -7,6 +7,7 @@ import type { Run, RunResult } from '../../../inference-server/src/contract/runs
 import { SEGMENTS } from '../../../inference-server/src/domain/label-map.ts';
 import { isFinal } from '../../../inference-server/src/domain/run.ts';
 import { SEQUENCE_NAMES } from '../../../inference-server/src/domain/study.ts';
+import { personName } from '../formats.ts';
 import { useLanguage } from '../language.tsx';
 import { getMe, getRun, getRunDetails, getRunLog, pictureUrl } from '../page-api.ts';
 import { PageFrame } from '../PageFrame.tsx';
@@ -139,7 +140,7 @@ function Provenance({ run, details }: { readonly run: Run; readonly details: Run
     ['queued', when(run.queuedAt)], ['started', when(run.startedAt)], ['ended', when(run.finishedAt)],
     ['attempts', details.attempts],
     ['study', uid(run.studyInstanceUid)], ['seg', uid(run.result?.segInstanceUid)], ['sr', uid(run.result?.srInstanceUid)],
-    ['patient', uid(details.patientPseudonym)], ['physician', details.responsiblePhysician], ['destination', details.destination],
+    ['patient', uid(details.patientPseudonym)], ['physician', details.responsiblePhysician && personName(details.responsiblePhysician)], ['destination', details.destination],
     ['supersededBy', details.supersededBy && <a href={`/dashboard/runs/${details.supersededBy}`}>{details.supersededBy}</a>],
     ['review', run.review ? <>{messages.reviews[run.review.decision]}, {run.review.by}, {when(run.review.at)} {run.review.comment}</> : run.result && noReview],
   ];
