@@ -1,7 +1,7 @@
 import express, { type Express } from 'express';
 import helmet from 'helmet';
 import { artefactsFolder, type Context } from './context.ts';
-import { auditRefusals, authenticate } from './http/access.ts';
+import { auditRefusals, authenticate, requires } from './http/access.ts';
 import { docsRouter } from './http/docs.ts';
 import { gatewayRouter, inlineScriptHashes } from './http/gateway.ts';
 import { livenessRouter, readinessRouter } from './http/health.ts';
@@ -16,6 +16,9 @@ import { signInRouter } from './http/sign-in.ts';
 import { statisticsRouter } from './http/statistics.ts';
 import { studiesRouter } from './http/studies.ts';
 import { workListRouter } from './http/work-list.ts';
+
+/** A corrected label map: some hundred slices of a few kB. */
+const CORRECTION_LIMIT = '32mb';
 
 /** The gateway: one door for viewer, API, images and MLflow's pages. */
 export function buildApp(context: Context, appConfig: string): Express {
@@ -36,6 +39,7 @@ export function buildApp(context: Context, appConfig: string): Express {
   ];
   const operation = [readinessRouter(context), metricsRoutes];
   for (const router of [...api, ...operation]) refuseOtherMethods(router);
+  app.use('/api/v1/runs/:id/review', requires('review'), express.json({ limit: CORRECTION_LIMIT, type: () => true }));
   app.use('/api/v1', express.json({ limit: '64kb', type: () => true }), ...api, notFound);
   app.use(...operation, docsRouter(), pagesRouter());
   app.use(gatewayRouter({ config, appConfig }));

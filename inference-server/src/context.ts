@@ -9,13 +9,14 @@ import { ModelStore } from './adapters/model-store.ts';
 import { OrthancClient } from './adapters/orthanc-client.ts';
 import { OutboxRepository } from './adapters/outbox-repository.ts';
 import { pseudonymKey, pseudonymOf } from './adapters/pseudonym.ts';
+import { ReviewThreads } from './adapters/review-writer.ts';
 import { RunRepository } from './adapters/run-repository.ts';
 import { StatisticsRepository } from './adapters/statistics-repository.ts';
 import { TokenRepository } from './adapters/token-repository.ts';
 import { WorkRepository } from './adapters/work-repository.ts';
 import { WorkerRepository } from './adapters/worker-repository.ts';
 import { modelFolders, type Config } from './config.ts';
-import type { ModelCatalogue, StudyDirectory } from './flow/ports.ts';
+import type { ModelCatalogue, ReviewWriter, StudyDirectory } from './flow/ports.ts';
 import { QueueView } from './flow/queue-view.ts';
 import { StudyIndex } from './flow/study-index.ts';
 
@@ -36,6 +37,7 @@ export interface Context {
   readonly outbox: OutboxRepository;
   readonly orthanc: OrthancClient;
   readonly studies: StudyDirectory;
+  readonly reviewWriter: ReviewWriter;
   readonly mlflow: MlflowClient;
   readonly models: ModelStore;
   readonly availability: ModelAvailability;
@@ -61,7 +63,7 @@ export async function openContext(config: Config, part: 'gateway' | 'worker', st
   const models = openModels(config);
   return {
     config, log, now, db, runs, queue: new QueueView(runs, now), work: new WorkRepository(db), index: new StudyIndex(orthanc, now), workers: new WorkerRepository(db, now), tokens: new TokenRepository(db, now),
-    audit: new AuditLog(db, now), statistics: new StatisticsRepository(db), outbox: new OutboxRepository(db), orthanc, studies: orthanc, mlflow, models,
+    audit: new AuditLog(db, now), statistics: new StatisticsRepository(db), outbox: new OutboxRepository(db), orthanc, studies: orthanc, reviewWriter: new ReviewThreads(), mlflow, models,
     availability: new ModelAvailability(models),
     catalogue: { manifest: async id => (await models.find(id ?? config.DEFAULT_MODEL)).manifest },
     pseudonym: personal => pseudonymOf(key, personal),

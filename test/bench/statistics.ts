@@ -198,7 +198,7 @@ function toRow(run: CountedRun) {
     series_json: '{}', identities_json: '[]', destination: null, seg_on: 'reference' as const, queued_at_ms: at, available_at_ms: at, started_at_ms: Date.parse(run.startedAt!),
     finished_at_ms: at, lease_owner: null, lease_until_ms: null, attempts: 1, cancel_requested: 0, seconds_per_stage_json: JSON.stringify(run.secondsPerStage),
     error_code: run.error?.code ?? null, error_message: null, result_json: run.result && JSON.stringify(run.result), superseded_by: null,
-    review_json: run.review && JSON.stringify(run.review),
+    review_json: run.review && JSON.stringify(run.review), review_revision: run.review ? 1 : 0,
   };
 }
 

@@ -1,13 +1,15 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { deflateSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readHeader } from '../../inference-server/src/dicom/read-instance.ts';
 import { writeReport } from '../../inference-server/src/dicom/write-report.ts';
 import { writeSegmentation } from '../../inference-server/src/dicom/write-segmentation.ts';
 import type { VolumeGeometry } from '../../inference-server/src/domain/geometry.ts';
 import type { LabelMap } from '../../inference-server/src/domain/label-map.ts';
+import { writeReview } from '../../inference-server/src/flow/write-review.ts';
 import { measure } from '../../inference-server/src/steps/measure.ts';
 import { enhancedMrFile, mrFiles } from '../support/mr-files.ts';
 import { aResultOf } from '../support/results.ts';
@@ -32,6 +34,22 @@ async function results(name: string, files: readonly Uint8Array[], label: (voxel
   writeFileSync(paths.sr, writeReport(measured, origin).bytes);
   return { ...paths, labelMap };
 }
+/** Writes what a reader leaves behind who drew `label` over a result of `before`. */
+async function corrected(name: string, files: readonly Uint8Array[], before: (voxel: number) => number, label: (voxel: number) => number): Promise<{ seg: string; sr: string; labelMap: LabelMap }> {
+  const { labelMap: own, origin } = await aResultOf(files, before);
+  const { labelMap } = await aResultOf(files, label);
+  const size = own.geometry.shape[1] * own.geometry.shape[2];
+  const slices = origin.sources.map(({ instanceUid, frame }, k) =>
+    ({ sopInstanceUid: instanceUid, frame, labels: deflateSync(labelMap.labels.subarray(k * size, (k + 1) * size)).toString('base64') }));
+  const written = await writeReview({
+    reference: files, segmentation: writeSegmentation(own, origin).bytes, slices,
+    run: { ...origin, result: { confidence: 0.9, segmentConfidence: { wt: 0.9, tc: null, et: null }, missing: [...origin.missing] } },
+    review: { id: 'a-review', by: 'Dr Élodie Martin', at: new Date('2026-03-01T10:00:00Z') },
+  });
+  const paths = { seg: join(folder, `${name}-corrected-seg.dcm`), sr: join(folder, `${name}-corrected-sr.dcm`) };
+  [paths.seg, paths.sr].forEach((path, n) => writeFileSync(path, written.files[n]!.bytes));
+  return { ...paths, labelMap };
+}
 const classic = mrFiles('classic', OBLIQUE);
 const mixed = (at: number) => [0, 3, 0, 1, 2, 0, 0][at % 7]!;
 
@@ -48,9 +66,22 @@ describe.skipIf(!existsSync(DCIODVFY))('dciodvfy (dicom3tools)', () => {
   ])('finds no error in the SEG and SR of %s', async (name, files, label) => {
     const { seg, sr } = await results(name.replaceAll(' ', '-'), files, label);
     for (const file of [seg, sr]) {
-      const { stderr, stdout } = spawnSync(DCIODVFY, [file], { encoding: 'utf8' });
-      expect(`${stdout}${stderr}`.split('\n').filter(line => line.startsWith('Error'))).toEqual([]);
+      expect(errorsOf(file)).toEqual([]);
     }
+  });
+});
+
+const errorsOf = (file: string) => {
+  const { stderr, stdout } = spawnSync(DCIODVFY, [file], { encoding: 'utf8' });
+  return `${stdout}${stderr}`.split('\n').filter(line => line.startsWith('Error'));
+};
+
+describe.skipIf(!existsSync(DCIODVFY))('dciodvfy, on what a reader corrected', () => {
+  it.each<[string, Uint8Array[], (at: number) => number]>([
+    ['a tumour', classic, at => (mixed(at) + 1) % 4], ['nothing left', classic, () => 0], ['Enhanced MR', [enhancedMrFile()], at => (mixed(at) + 1) % 4],
+  ])('finds no error in the SEG and SR of %s', async (name, files, label) => {
+    const { seg, sr } = await corrected(name.replaceAll(' ', '-'), files, mixed, label);
+    expect([seg, sr].flatMap(errorsOf)).toEqual([]);
   });
 });
 
@@ -63,6 +94,20 @@ seg = highdicom.seg.segread(sys.argv[1])
 labels = seg.get_pixels_by_source_instance(sys.argv[2:], combine_segments=True, skip_overlap_checks=True, assert_missing_frames_are_empty=True)
 sys.stdout.buffer.write(labels.astype(numpy.uint8).tobytes())`, seg, ...classic.map(file => readHeader(file).instance.uid)]);
     expect(Array.from(read)).toEqual([...labelMap.labels]);
+  });
+
+  it('highdicom reads what a reader corrected to the labels that were drawn, and who answers for it', async () => {
+    const { seg, sr, labelMap } = await corrected('highdicom', classic, mixed, at => (mixed(at) + 1) % 4);
+    const read = execFileSync(PYTHON!, ['-c', `
+import sys, numpy, highdicom
+seg = highdicom.seg.segread(sys.argv[1])
+labels = seg.get_pixels_by_source_instance(sys.argv[3:], combine_segments=True, skip_overlap_checks=True, assert_missing_frames_are_empty=True)
+report = highdicom.sr.srread(sys.argv[2])
+said = [str(seg.ContentCreatorName), seg.SegmentSequence[0].SegmentAlgorithmType, report.VerificationFlag, str(report.VerifyingObserverSequence[0].VerifyingObserverName)]
+sys.stderr.write('|'.join(said))
+sys.stdout.buffer.write(labels.astype(numpy.uint8).tobytes())`, seg, sr, ...classic.map(file => readHeader(file).instance.uid)], { stdio: ['ignore', 'pipe', openSync(join(folder, 'said'), 'w')] });
+    expect(Array.from(read)).toEqual([...labelMap.labels]);
+    expect(readFileSync(join(folder, 'said'), 'utf8')).toContain('Dr Elodie Martin|SEMIAUTOMATIC|VERIFIED|Dr Elodie Martin');
   });
 
   it('highdicom finds the three segments and the diameters in the SR', async () => {

@@ -138,7 +138,7 @@ describe.skipIf(!hasMlflow)('publishing to a real MLflow', () => {
   it('adds a later review and a supersession to the same run', async () => {
     const run = await endARun(runs);
     await publishAll();
-    await runs.review(run.id, { decision: 'edited', comment: null, segSeriesUid: null, by: 'reader', at: '2026-03-02T08:00:00.000Z' }, clock);
+    await runs.review(run.id, { decision: 'edited', comment: null, segSeriesUid: null, by: 'reader', role: 'radiologist', saveId: null, result: null }, clock);
     const newer = await endARun(runs, { startedAt: '2026-03-01T11:00:00.000Z', finishedAt: '2026-03-01T11:00:09.000Z', queuedAt: '2026-03-01T10:59:00.000Z' });
     await publishAll();
     const logged = await found(run.id);
@@ -151,7 +151,7 @@ describe.skipIf(!hasMlflow)('publishing to a real MLflow', () => {
     const run = await endARun(runs);
     await publishAll();
     await ask('runs/delete', { run_id: (await found(run.id))[0]!.info.run_id });
-    await runs.review(run.id, { decision: 'accepted', comment: null, segSeriesUid: null, by: 'reader', at: '2026-03-02T08:00:00.000Z' }, clock);
+    await runs.review(run.id, { decision: 'accepted', comment: null, segSeriesUid: null, by: 'reader', role: 'radiologist', saveId: null, result: null }, clock);
     expect(await publishAll()).toEqual(['published']);
     expect(await found(run.id, 'ALL')).toHaveLength(1);
     expect(await found(run.id)).toHaveLength(0);

@@ -54,7 +54,7 @@ describe.skipIf(!hasPostgres)('on PostgreSQL', () => {
       const { run } = await runs.enqueue(aNewRun({ identity: `run ${n}`, studyInstanceUid: `1.2.${n}` }), Date.now());
       await runs.claim('w', 60_000, Date.now());
       await runs.finish(run.id, 'w', { state: 'completed', result: aResult(), secondsPerStage: {} }, Date.now());
-      await runs.review(run.id, { decision: 'accepted', comment: null, segSeriesUid: null, by: 'reader', at: new Date().toISOString() }, Date.now());
+      await runs.review(run.id, { decision: 'accepted', comment: null, segSeriesUid: null, by: 'reader', role: 'radiologist', saveId: null, result: null }, Date.now());
     }
     const outbox = new OutboxRepository(db);
     const told: string[] = [];

@@ -48,6 +48,7 @@ export function aRun(with_: Partial<RunRecord> = {}): RunRecord {
       missing: [],
     },
     review: null,
+    reviewRevision: 0,
     ...with_,
   };
 }

@@ -138,11 +138,21 @@ export function describeRunRepository(anEmptyDatabase: () => Promise<Database>):
 
     it('tells a listener of the earlier decision when a review replaces one', async () => {
       const { id } = await complete(aNewRun());
-      const review = { comment: null, segSeriesUid: null, by: 'dr', at: new Date(0).toISOString() };
+      const review = { comment: null, segSeriesUid: null, by: 'dr', role: 'radiologist', saveId: null, result: null };
       await runs.review(id, { ...review, decision: 'rejected' }, 3000);
       const run = await runs.review(id, { ...review, decision: 'accepted' }, 4000);
       expect(run.review!.decision).toBe('accepted');
       expect(heard.filter(([what]) => what === 'reviewed')).toHaveLength(2);
+    });
+
+    it('refuses a decision of a reader who did not know the last one, and keeps the history', async () => {
+      const { id } = await complete(aNewRun());
+      const review = { comment: null, segSeriesUid: null, by: 'dr', role: 'radiologist', saveId: null, result: null };
+      await runs.review(id, { ...review, decision: 'rejected', knownRevision: 0 }, 3000);
+      await expect(runs.review(id, { ...review, decision: 'accepted', knownRevision: 0 }, 4000)).rejects.toMatchObject({ code: 'REVIEW_CONFLICT', httpStatus: 409 });
+      await runs.review(id, { ...review, decision: 'undone', knownRevision: 1 }, 5000);
+      expect(await runs.find(id)).toMatchObject({ review: null, reviewRevision: 2 });
+      expect((await runs.reviews(id)).map(({ revision, decision, at }) => [revision, decision, Date.parse(at)])).toEqual([[1, 'rejected', 3000], [2, 'undone', 5000]]);
     });
   });
 

@@ -6,7 +6,7 @@ import type { Vec3 } from '../domain/geometry.ts';
 import type { DicomFile } from '../domain/run.ts';
 import type { Instance, Series, Study } from '../domain/study.ts';
 import { parseUid, type FrameOfReferenceUid, type InstanceUid, type SeriesUid, type StudyUid } from '../domain/uid.ts';
-import type { ResultStore, StudySource } from '../flow/ports.ts';
+import type { ResultRemover, ResultStore, StudySource } from '../flow/ports.ts';
 import { multipartRelated } from './multipart.ts';
 
 export interface OrthancOptions {
@@ -60,7 +60,7 @@ const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5_000;
 
 /** Orthanc's REST and DICOMweb interfaces, as far as CereBloom needs them. */
-export class OrthancClient implements StudySource, ResultStore {
+export class OrthancClient implements StudySource, ResultStore, ResultRemover {
   readonly #pool: Pool;
   readonly #options: OrthancOptions;
   readonly #headers: Record<string, string>;
@@ -154,6 +154,10 @@ export class OrthancClient implements StudySource, ResultStore {
     }
   }
 
+  async remove(instance: InstanceUid): Promise<void> {
+    for (const id of await this.#find(instance, 'Instance')) await this.#request('DELETE', `/instances/${id}`);
+  }
+
   /** Changes after `since`, oldest first. */
   async changes(since: number, limit: number): Promise<{ changes: Change[]; last: number; done: boolean }> {
     const page = await this.#get<{ Changes: { Seq: number; ChangeType: string; ResourceType: string; ID: string }[]; Last: number; Done: boolean }>(
@@ -212,10 +216,14 @@ export class OrthancClient implements StudySource, ResultStore {
   }
 
   async #lookup(uid: string, type: 'Study' | 'Series'): Promise<string[]> {
-    const found = JSON.parse(Buffer.from(await this.#request('POST', '/tools/lookup', { body: uid }) ?? []).toString() || '[]') as { Type: string; ID: string }[];
-    const ids = found.filter(entry => entry.Type === type).map(entry => entry.ID);
+    const ids = await this.#find(uid, type);
     if (!ids.length) throw new StudyNotFoundError();
     return ids;
+  }
+
+  async #find(uid: string, type: 'Study' | 'Series' | 'Instance'): Promise<string[]> {
+    const found = JSON.parse(Buffer.from(await this.#request('POST', '/tools/lookup', { body: uid }) ?? []).toString() || '[]') as { Type: string; ID: string }[];
+    return found.filter(entry => entry.Type === type).map(entry => entry.ID);
   }
 
   async #seriesOfStudy(orthancIds: readonly string[]): Promise<Resource[]> {
@@ -259,7 +267,7 @@ export class OrthancClient implements StudySource, ResultStore {
    * reading changes nothing, and storing the same instance again overwrites it.
    * @returns undefined for 404.
    */
-  async #request(method: 'GET' | 'POST', path: string, options: RequestOptions = {}, refusal?: string): Promise<Uint8Array | undefined> {
+  async #request(method: 'GET' | 'POST' | 'DELETE', path: string, options: RequestOptions = {}, refusal?: string): Promise<Uint8Array | undefined> {
     const giveUpAt = Date.now() + this.#options.patienceMs;
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
       try {
@@ -272,7 +280,7 @@ export class OrthancClient implements StudySource, ResultStore {
     }
   }
 
-  async #once(method: 'GET' | 'POST', path: string, options: RequestOptions, refusal?: string): Promise<Uint8Array | undefined> {
+  async #once(method: 'GET' | 'POST' | 'DELETE', path: string, options: RequestOptions, refusal?: string): Promise<Uint8Array | undefined> {
     let answer: { status: number; body: Uint8Array };
     try {
       const { statusCode, body } = await this.#pool.request({

@@ -1,5 +1,6 @@
 import { sql, type Expression, type ExpressionBuilder, type Selectable, type SqlBool, type Transaction } from 'kysely';
-import type { Review, Run, RunEvent, RunResult } from '../contract/runs.ts';
+import type { CreateReview, Review, ReviewHistory, Run, RunEvent, RunResult } from '../contract/runs.ts';
+import { RequestError } from '../domain/errors.ts';
 import type { RunState, Stage, Trigger } from '../domain/run.ts';
 import type { SeriesIdentity, SeriesSelection } from '../domain/study.ts';
 import { UNKNOWN, type Slice } from '../steps/statistics.ts';
@@ -32,6 +33,20 @@ export type Outcome =
   | { readonly state: 'failed' | 'skipped'; readonly error: RunError; readonly secondsPerStage?: Run['secondsPerStage'] }
   | { readonly state: 'cancelled' };
 export interface RunError { readonly code: string; readonly message: string }
+
+/** A decision as it is recorded. */
+export interface Decided extends Omit<Review, 'decision' | 'at'> {
+  readonly decision: CreateReview['decision'];
+  readonly role: string;
+  readonly saveId: string | null;
+  /** Number of decisions that the reader knew of; whatever they are where absent. */
+  readonly knownRevision?: number | undefined;
+}
+
+/** Somebody decided meanwhile; nobody is overwritten in silence. */
+export const reviewConflict = (stands: Review | null): RequestError => new RequestError('REVIEW_CONFLICT', 409, stands
+  ? `${stands.by} ${stands.decision} the result meanwhile (${stands.at}); load it, then decide again`
+  : 'The decision on the result was taken back meanwhile; load the run, then decide again');
 
 /** Told inside the transaction that ends or changes a run, so that what is counted is what happened. */
 export interface RunListener {
@@ -212,16 +227,42 @@ export class RunRepository {
     });
   }
 
-  /** Records a reader's decision on a completed run; a later decision replaces an earlier one. */
-  async review(id: string, review: Review, now: number): Promise<RunRecord> {
+  /**
+   * Records a reader's decision on a completed run. Earlier ones stay in the history; this one stands, or none where it is `undone`.
+   * @throws RequestError REVIEW_CONFLICT where the run has had another decision since the one that the reader knew.
+   */
+  async review(id: string, decided: Decided, now: number): Promise<RunRecord> {
     return this.#db.transaction().execute(async trx => {
-      const before = await loadExisting(trx, id);
-      await trx.updateTable('runs').set({ review_json: JSON.stringify(review) }).where('id', '=', id).execute();
+      const { review: before, reviewRevision } = await loadExisting(trx, id);
+      const { decision, comment, segSeriesUid, by, role, result, saveId, knownRevision = reviewRevision } = decided;
+      const stands: Review | null = decision === 'undone' ? null : { decision, comment, segSeriesUid, by, at: new Date(now).toISOString(), result };
+      const updated = await trx.updateTable('runs')
+        .set(eb => ({ review_json: stands && JSON.stringify(stands), review_revision: eb('review_revision', '+', 1) }))
+        .where('id', '=', id).where('review_revision', '=', knownRevision).returning('review_revision').executeTakeFirst();
+      if (!updated) throw reviewConflict(before);
+      await trx.insertInto('reviews').values({
+        run_id: id, revision: updated.review_revision, decision, comment, seg_series_uid: segSeriesUid, by_name: by, by_role: role, at_ms: now, save_id: saveId,
+        result_json: result && JSON.stringify(result),
+      }).execute();
       const run = await loadExisting(trx, id);
       await addToOutbox(trx, id, 'review', now);
-      await this.#listener.runReviewed(trx, run, before.review);
+      await this.#listener.runReviewed(trx, run, before);
       return run;
     });
+  }
+
+  /** Whether a decision that a reader sends again was recorded. */
+  async isReviewSaved(id: string, saveId: string): Promise<boolean> {
+    return await this.#db.selectFrom('reviews').select('revision').where('run_id', '=', id).where('save_id', '=', saveId).executeTakeFirst() !== undefined;
+  }
+
+  /** Every decision on a run, oldest first. */
+  async reviews(id: string): Promise<ReviewHistory['reviews']> {
+    const rows = await this.#db.selectFrom('reviews').selectAll().where('run_id', '=', id).orderBy('revision').execute();
+    return rows.map(row => ({
+      revision: row.revision, decision: row.decision, comment: row.comment, segSeriesUid: row.seg_series_uid, by: row.by_name, role: row.by_role,
+      at: new Date(row.at_ms).toISOString(), result: row.result_json === null ? null : JSON.parse(row.result_json),
+    }));
   }
 
   /** The place of a queued run, 1 is next; null for any other. */
@@ -360,7 +401,7 @@ function toRow(run: NewRun, now: number): RunsTable {
     ...selectionColumns({ used: run.series as SeriesSelection['used'], identities: run.identities }), destination: run.destination, seg_on: run.segOn,
     queued_at_ms: now, available_at_ms: now, started_at_ms: null, finished_at_ms: null, lease_owner: null, lease_until_ms: null,
     attempts: 0, cancel_requested: 0, seconds_per_stage_json: '{}', error_code: null, error_message: null, result_json: null,
-    superseded_by: null, review_json: null,
+    superseded_by: null, review_json: null, review_revision: 0,
   };
 }
 
@@ -376,6 +417,6 @@ export function toRecord(row: Selectable<RunsTable>): RunRecord {
     attempts: row.attempts, cancelRequested: row.cancel_requested === 1, secondsPerStage: JSON.parse(row.seconds_per_stage_json),
     error: row.error_code === null ? null : { code: row.error_code, message: row.error_message ?? '' },
     result: row.result_json === null ? null : JSON.parse(row.result_json),
-    supersededBy: row.superseded_by, review: row.review_json === null ? null : JSON.parse(row.review_json),
+    supersededBy: row.superseded_by, review: row.review_json === null ? null : JSON.parse(row.review_json), reviewRevision: row.review_revision,
   };
 }

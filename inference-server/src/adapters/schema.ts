@@ -54,8 +54,27 @@ export interface RunsTable {
   /** `RunResult` of the contract. */
   result_json: string | null;
   superseded_by: string | null;
-  /** `Review` of the contract. */
+  /** `Review` of the contract: the decision that stands. */
   review_json: string | null;
+  /** Number of `reviews` of the run. */
+  review_revision: number;
+}
+
+/** Decisions of readers; rows are added only. */
+export interface ReviewsTable {
+  run_id: string;
+  /** 1 is the run's first. */
+  revision: number;
+  decision: 'accepted' | 'edited' | 'rejected' | 'undone';
+  comment: string | null;
+  seg_series_uid: string | null;
+  by_name: string;
+  by_role: string;
+  at_ms: number;
+  /** The reader's own id of the decision, so that sending it again changes nothing. */
+  save_id: string | null;
+  /** `ReviewedResult` of the contract. */
+  result_json: string | null;
 }
 
 export interface RunEventsTable {
@@ -192,6 +211,7 @@ export interface Schema {
   runs: RunsTable;
   run_events: RunEventsTable;
   outbox: OutboxTable;
+  reviews: ReviewsTable;
   workers: WorkersTable;
   tokens: TokensTable;
   sessions: SessionsTable;

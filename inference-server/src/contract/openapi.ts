@@ -4,7 +4,7 @@ import { Me } from './callers.ts';
 import { Health } from './health.ts';
 import { ModelList } from './models.ts';
 import { RunDetails, RunLog } from './run-details.ts';
-import { CreateReview, CreateRun, ListRuns, Problem, Queue, Run, RunEvent, RunPage, UidText } from './runs.ts';
+import { CreateReview, CreateRun, ListRuns, Problem, Queue, ReviewHistory, Run, RunEvent, RunPage, UidText } from './runs.ts';
 import { Daily, DailyQuery, DashboardUrl, Dimensions, Failures, FailuresQuery, StagesQuery, StageTrends, Summary, SummaryQuery, Trends, TrendsQuery } from './statistics.ts';
 import { StudySeries } from './studies.ts';
 import { FindWork, WorkList } from './work-list.ts';
@@ -73,9 +73,13 @@ export function openApi() {
       },
       '/api/v1/runs/{id}/review': {
         post: {
-          tags: ['Runs'], summary: 'Accept, edit or reject a result', requestParams: { path: RUN_ID }, description: 'Roles radiologist, admin.',
+          tags: ['Runs'], summary: 'Accept, correct or reject a result, or take that back', requestParams: { path: RUN_ID },
+          description: 'Roles radiologist, admin. `accepted` and `edited` store a VERIFIED report, `edited` with `slices` also a corrected SEG; the run\'s own results stay.',
           requestBody: { required: true, content: json(CreateReview) },
-          responses: { 200: answer('', Run), ...WRITE_ERRORS, 404: problem('`RUN_NOT_FOUND`'), 409: problem('`RUN_NOT_COMPLETED`') },
+          responses: {
+            200: answer('', Run), ...WRITE_ERRORS, 404: problem('`RUN_NOT_FOUND`, `RESULT_NOT_FOUND`'),
+            409: problem('`RUN_NOT_COMPLETED`, `REVIEW_CONFLICT`, `NO_REVIEW`'), 413: problem('`BODY_TOO_LARGE`'), 422: problem('`CORRECTION_INVALID`'), 502: problem('`ORTHANC_UNAVAILABLE`, `ORTHANC_REFUSED`'),
+          },
         },
       },
       '/api/v1/runs/{id}/details': {
@@ -103,6 +107,9 @@ export function openApi() {
         },
       },
       '/api/v1/me': { get: read('Who asks, and what they may do', Me, { tags: ['Operation'] }) },
+      '/api/v1/runs/{id}/reviews': {
+        get: read('Every decision on a result, oldest first', ReviewHistory, { tags: ['Runs'], requestParams: { path: RUN_ID }, responses: { 404: problem('`RUN_NOT_FOUND`') } }),
+      },
       '/api/v1/studies/{uid}/series': {
         get: read('What each series was taken for, and why', StudySeries, {
           tags: ['Studies'], requestParams: { path: z.object({ uid: UidText }) },

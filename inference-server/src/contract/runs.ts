@@ -50,17 +50,55 @@ export const RunResult = z.object({
 export type RunResult = z.infer<typeof RunResult>;
 
 export const ReviewDecision = z.enum(['accepted', 'edited', 'rejected']);
+export type ReviewDecision = z.infer<typeof ReviewDecision>;
+
+/** A slice with some label; slices that are not sent have none. */
+export const CorrectedSlice = z.strictObject({
+  sopInstanceUid: UidText.describe('image of the reference series'),
+  frame: z.int().min(1).default(1).describe('of a multi-frame image'),
+  labels: z.base64().max(4_000_000).describe('zlib-compressed; one byte per pixel, row by row: 0 none, 1 necrotic core, 2 oedema, 3 enhancing'),
+}).meta({ id: 'CorrectedSlice' });
+export type CorrectedSlice = z.infer<typeof CorrectedSlice>;
+
 export const CreateReview = z.strictObject({
-  decision: ReviewDecision,
+  decision: z.enum([...ReviewDecision.options, 'undone']).describe('`undone` takes the decision back that stands'),
   comment: z.string().max(2000).optional(),
-  segSeriesUid: UidText.optional(),
-}).meta({ id: 'CreateReview' });
+  segSeriesUid: UidText.optional().describe('a correction that was stored by other means; instead of `slices`'),
+  slices: z.array(CorrectedSlice).max(10_000).optional().describe('the corrected label map, for `edited`'),
+  revision: z.int().min(0).optional().describe('the `reviewRevision` that the reader saw: 409 `REVIEW_CONFLICT` where another decision came in between; any where absent'),
+  saveId: z.uuid().optional().describe('sent again with the same id, a decision is recorded once'),
+}).refine(({ decision, slices }) => decision === 'edited' || !slices, { error: '`slices` belong to `edited`' }).meta({ id: 'CreateReview' });
 export type CreateReview = z.infer<typeof CreateReview>;
+
+export const Agreement = z.object({
+  dice: z.object({ wt: z.number().nullable(), tc: z.number().nullable(), et: z.number().nullable() }).describe('null where the correction lacks the region'),
+  changeMl: z.object({ total: z.number(), necrotic: z.number(), edema: z.number(), enhancing: z.number() }).describe('corrected minus the model\'s, mL'),
+}).meta({ id: 'Agreement', description: 'how the model\'s result agrees with the reader\'s' });
+export type Agreement = z.infer<typeof Agreement>;
+
+/** What a decision stored in Orthanc. */
+export const ReviewedResult = z.object({
+  segSeriesUid: UidText.describe('the run\'s own for `accepted`'),
+  segInstanceUid: UidText,
+  srSeriesUid: UidText,
+  srInstanceUid: UidText,
+  volumesMl: RunVolumes,
+  enhancingDiametersMm: z.object({ longest: z.number(), perpendicular: z.number() }).nullable(),
+  agreement: Agreement,
+}).meta({ id: 'ReviewedResult' });
+export type ReviewedResult = z.infer<typeof ReviewedResult>;
 
 export const Review = z.object({
   decision: ReviewDecision, comment: z.string().nullable(), segSeriesUid: UidText.nullable(), by: z.string(), at: Instant,
+  result: ReviewedResult.nullable().describe('null where nothing was stored: a rejection, say'),
 }).meta({ id: 'Review' });
 export type Review = z.infer<typeof Review>;
+
+/** Every decision on a run, oldest first; none is ever changed or removed. */
+export const ReviewHistory = z.object({
+  reviews: z.array(Review.omit({ decision: true }).extend({ revision: z.int(), decision: CreateReview.shape.decision, role: z.string() })),
+}).meta({ id: 'ReviewHistory' });
+export type ReviewHistory = z.infer<typeof ReviewHistory>;
 
 export const Run = z.object({
   id: z.string(),
@@ -83,7 +121,8 @@ export const Run = z.object({
   secondsPerStage: z.partialRecord(z.enum(STAGES), z.number()),
   error: z.object({ code: z.string(), message: z.string() }).nullable().describe('why it failed, was skipped or was superseded'),
   result: RunResult.nullable(),
-  review: Review.nullable(),
+  review: Review.nullable().describe('the decision that stands'),
+  reviewRevision: z.int().describe('how many decisions there were, those taken back included'),
 }).meta({ id: 'Run' });
 export type Run = z.infer<typeof Run>;
 

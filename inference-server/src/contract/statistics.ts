@@ -21,6 +21,7 @@ export const Figures = z.object({
   total_volume_cm3: Volumes,
   reviews: z.object({ accepted: z.int(), edited: z.int(), rejected: z.int() }),
   agreement_rate: Rate.describe('accepted as it was / all reviewed'),
+  mean_edited_dice: Rate.describe('Dice of the whole tumour between the model\'s result and the reader\'s, over edited results'),
   failures: z.record(z.string(), z.int()).describe('by error code'),
 }).meta({ id: 'Figures' });
 export type Figures = z.infer<typeof Figures>;

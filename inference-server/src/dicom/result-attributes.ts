@@ -23,6 +23,19 @@ export interface ResultOrigin {
   readonly brainFoundBy?: string;
   /** Of a further segmentation: the sequence on whose images it lies. */
   readonly on?: Sequence;
+  /** The reader who answers for the result; absent while nobody has looked at it. */
+  readonly review?: ReviewOrigin;
+}
+
+/** What a reader's decision adds to the results of a run. */
+export interface ReviewOrigin {
+  /** The decision's own: together with the run's identity it names the new instances. */
+  readonly id: string;
+  /** Any text; see `personName`. */
+  readonly by: string;
+  readonly at: Date;
+  /** Whether the reader drew: there is a corrected SEG then, else the report refers to the run's own. */
+  readonly edited: boolean;
 }
 
 export const SEGMENTATION_STORAGE = '1.2.840.10008.5.1.4.1.1.66.4';
@@ -34,6 +47,26 @@ export const resultUids = (kind: 'SEG' | 'SR', identity: string): ResultUids => 
 
 /** Further segmentations have UIDs of their own. */
 export const furtherIdentity = (identity: string, on: Sequence): string => `${identity}/${on}`;
+/** UIDs of what is being written, and of what it refers to: those of the run itself, unless a reader's decision makes a new one. */
+export function uidsOf(kind: 'SEG' | 'SR', { identity, review }: Pick<ResultOrigin, 'identity' | 'review'>): ResultUids {
+  const isNew = review && (kind === 'SR' || review.edited);
+  return resultUids(kind, isNew ? `${identity}\nreview\n${review.id}` : identity);
+}
+
+const ACCENTS = /\p{Mark}/gu;
+/** A name as a PN value that every character set holds: accents fall, what separates components becomes a space, at most 64 characters (PS3.5 §6.2). */
+export const personName = (name: string): string =>
+  name.normalize('NFD').replace(ACCENTS, '').replace(/[\\^=]/g, ' ').replace(/[^\x20-\x7e]/g, '?').trim().slice(0, 64);
+
+const two = (number: number): string => String(number).padStart(2, '0');
+/** Of this machine's clock, as DICOM's DA, TM and DT have it. */
+export function dicomMoment(at: Date): { date: string; time: string; dateTime: string } {
+  const date = `${at.getFullYear()}${two(at.getMonth() + 1)}${two(at.getDate())}`;
+  const time = [at.getHours(), at.getMinutes(), at.getSeconds()].map(two).join('');
+  const eastMinutes = -at.getTimezoneOffset();
+  const offset = `${eastMinutes < 0 ? '-' : '+'}${two(Math.floor(Math.abs(eastMinutes) / 60))}${two(Math.abs(eastMinutes) % 60)}`;
+  return { date, time, dateTime: `${date}${time}${offset}` };
+}
 
 /** A code as the one item of a code sequence (PS3.3 §8.8). */
 export const codeItem = ({ value, scheme, meaning }: Omit<Code, 'scheme'> & { scheme: string }): DataSet[] =>
@@ -48,22 +81,29 @@ export function inputsInWords({ used, missing, brainFoundBy }: Pick<ResultOrigin
 
 /** SeriesNumber of the first segmentation that lies on another series than the reference. */
 const FIRST_FURTHER = 9011;
+/** What a reader's decision makes is numbered after all that a run makes. */
+const REVIEWED = 20;
 
 /**
  * Patient, study, series and equipment of a result. Dates and times are those of the reference series, not of the moment of writing,
  * so that a run that is made again gives the same bytes; when it was made is kept in the run's record.
+ * What a reader's decision makes has the moment of the decision.
  */
-export function commonAttributes(kind: 'SEG' | 'SR', { header, identity, model, on }: ResultOrigin): Attributes {
+export function commonAttributes(kind: 'SEG' | 'SR', origin: ResultOrigin): Attributes {
+  const { header, model, review, on } = origin;
+  const { date, time } = review ? dicomMoment(review.at) : header;
+  const how = `${kind === 'SEG' ? 'segmentation' : 'measurements'}${on ? ` on ${SEQUENCE_NAMES[on]}` : ''}`;
   return {
     ...header.patientAndStudy,
     Modality: kind,
-    SeriesInstanceUID: resultUids(kind, identity).seriesUid,
-    SeriesNumber: on ? FIRST_FURTHER + SEQUENCES.indexOf(on) : kind === 'SEG' ? 9001 : 9002,
-    SeriesDescription: `Tumour ${kind === 'SEG' ? 'segmentation' : 'measurements'}${on ? ` on ${SEQUENCE_NAMES[on]}` : ''} ${model.id}`.slice(0, 64),
-    SeriesDate: header.date,
-    SeriesTime: header.time,
-    ContentDate: header.date,
-    ContentTime: header.time,
+    SeriesInstanceUID: uidsOf(kind, origin).seriesUid,
+    SeriesNumber: on ? FIRST_FURTHER + SEQUENCES.indexOf(on) : (kind === 'SEG' ? 9001 : 9002) + (review ? REVIEWED : 0),
+    SeriesDescription: `Tumour ${how}${review ? `, ${review.edited ? 'corrected' : 'accepted'}` : ''} ${model.id}`.slice(0, 64),
+    ...(review && { OperatorsName: personName(review.by) }),
+    SeriesDate: date,
+    SeriesTime: time,
+    ContentDate: date,
+    ContentTime: time,
     InstanceNumber: 1,
     Manufacturer: 'CereBloom',
     ManufacturerModelName: 'CereBloom',

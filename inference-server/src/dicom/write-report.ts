@@ -5,34 +5,37 @@ import { SEQUENCES } from '../domain/study.ts';
 import { deriveUid } from '../domain/uid.ts';
 import { encodePart10, type Attributes, type DataSet } from './encode-part10.ts';
 import {
-  code, codeItem, commonAttributes, contributingEquipment, inputsInWords, resultUids, SEGMENTATION_STORAGE, type ResultOrigin,
+  code, codeItem, commonAttributes, contributingEquipment, dicomMoment, inputsInWords, personName, resultUids, SEGMENTATION_STORAGE, uidsOf, type ResultOrigin,
+  type ReviewOrigin,
 } from './result-attributes.ts';
 import { referenceTo, trackingUid } from './write-segmentation.ts';
 
 /** Comprehensive SR: OHIF and most archives read it, and it may hold the coordinates of a diameter. */
 const COMPREHENSIVE_SR = '1.2.840.10008.5.1.4.1.1.88.33';
 
-type Measured = Pick<SegmentationResult, 'labelMap' | 'measurements' | 'confidence'>;
+/** `confidence` is what the model expects of its own outline; a reader's has none. */
+type Measured = Pick<SegmentationResult, 'labelMap' | 'measurements'> & { readonly confidence: SegmentationResult['confidence'] | null };
 
 /**
  * Writes the measurements as a structured report (PS3.16 TID 1500) that refers to the SEG of the same origin: the volume of each segment
  * and of the whole tumour in mL, the diameters of the enhancing tumour in mm, the expected Dice, and what they were made with;
  * or that no tumour was detected.
- * It is UNVERIFIED: no reader has looked at it. Equal origins and measurements give equal bytes.
+ * It is UNVERIFIED until a reader accepts or corrects the result; then it is a new report that names the reader and its predecessor.
+ * Equal origins and measurements give equal bytes.
  */
 export function writeReport(measured: Measured, origin: ResultOrigin): DicomFile {
-  const { seriesUid, sopInstanceUid } = resultUids('SR', origin.identity);
+  const { seriesUid, sopInstanceUid } = uidsOf('SR', origin);
   const bytes = encodePart10({
     ...commonAttributes('SR', origin),
     ReferencedPerformedProcedureStepSequence: [],
     CompletionFlag: 'COMPLETE',
-    VerificationFlag: 'UNVERIFIED',
+    ...verification(origin),
     PerformedProcedureCodeSequence: [],
     ContributingEquipmentSequence: contributingEquipment(origin),
     CurrentRequestedProcedureEvidenceSequence: [evidence(origin)],
     ...container(code('126000', 'DCM', 'Imaging Measurement Report'), '1500', [
       codeContent('HAS CONCEPT MOD', code('121049', 'DCM', 'Language of Content Item and Descendants'), code('en', 'RFC5646', 'English')),
-      ...observer(),
+      ...observer(origin.review),
       codeContent('HAS CONCEPT MOD', code('121058', 'DCM', 'Procedure reported'), code('113091000', 'SCT', 'Magnetic resonance imaging')),
       contains(container(code('111028', 'DCM', 'Image Library'), null, [imageLibraryGroup(origin)])),
       contains(measured.measurements.volumesMl.total > 0
@@ -48,7 +51,7 @@ function measurementGroups({ labelMap, measurements, confidence }: Measured, ori
   const volumeOf = (ml: number, numbers: readonly number[]) => volume(ml, insidePoint(labelMap, numbers), origin);
   const whole = group('1501', 'Whole tumour', deriveUid('tracking', 'total', origin.identity), [
     codeContent('CONTAINS', FINDING, TUMOUR), SITE, ...sourceSeries(origin), ...algorithm(origin), volumeOf(volumesMl.total, REGIONS.wt),
-    number(code('EXPECTED_DICE', '99CBLOOM', 'Expected Dice similarity of the whole tumour'), confidence.overall, code('1', 'UCUM', 'no units')),
+    ...(confidence ? [number(code('EXPECTED_DICE', '99CBLOOM', 'Expected Dice similarity of the whole tumour'), confidence.overall, code('1', 'UCUM', 'no units'))] : []),
   ]);
   const parts = SEGMENTS.filter(({ name }) => volumesMl[name] > 0).map(segment => group('1411', segment.label, trackingUid(segment, origin.identity), [
     ...finding(segment), SITE, referencedSegment(segment, origin), ...sourceSeries(origin), ...algorithm(origin),
@@ -130,10 +133,10 @@ const volume = (ml: number, [slice, row, column]: Vec3, origin: ResultOrigin): D
   { RelationshipType: 'INFERRED FROM', ...coordinates('POINT', [[slice, row, column]], slice, origin) },
 ]);
 
-const referencedSegment = ({ number: ReferencedSegmentNumber }: Segment, { identity }: ResultOrigin): DataSet => ({
+const referencedSegment = ({ number: ReferencedSegmentNumber }: Segment, origin: ResultOrigin): DataSet => ({
   RelationshipType: 'CONTAINS', ValueType: 'IMAGE', ConceptNameCodeSequence: code('121191', 'DCM', 'Referenced Segment'),
   ReferencedSOPSequence: [{
-    ReferencedSOPClassUID: SEGMENTATION_STORAGE, ReferencedSOPInstanceUID: resultUids('SEG', identity).sopInstanceUid, ReferencedSegmentNumber,
+    ReferencedSOPClassUID: SEGMENTATION_STORAGE, ReferencedSOPInstanceUID: uidsOf('SEG', origin).sopInstanceUid, ReferencedSegmentNumber,
   }],
 });
 
@@ -147,8 +150,33 @@ const algorithm = (origin: ResultOrigin): DataSet[] => [
   textContent('HAS CONCEPT MOD', code('111002', 'DCM', 'Algorithm Parameters'), inputsInWords(origin)),
 ];
 
-/** TID 1001 and 1004: a device, not a person. */
-const observer = (): DataSet[] => [
+/** Who answers for it (PS3.3 C.17.2); the images' institution is the reader's as far as we know. */
+function verification({ identity, header, review }: ResultOrigin): Attributes {
+  if (!review) return { VerificationFlag: 'UNVERIFIED' };
+  const { seriesUid, sopInstanceUid } = resultUids('SR', identity);
+  return {
+    VerificationFlag: 'VERIFIED',
+    VerifyingObserverSequence: [{
+      VerifyingObserverName: personName(review.by),
+      VerifyingObserverIdentificationCodeSequence: [],
+      VerifyingOrganization: header.equipment.InstitutionName ?? 'Unknown',
+      VerificationDateTime: dicomMoment(review.at).dateTime,
+    }],
+    PredecessorDocumentsSequence: [{
+      StudyInstanceUID: header.studyUid,
+      ReferencedSeriesSequence: [{
+        SeriesInstanceUID: seriesUid, ReferencedSOPSequence: [{ ReferencedSOPClassUID: COMPREHENSIVE_SR, ReferencedSOPInstanceUID: sopInstanceUid }],
+      }],
+    }],
+  };
+}
+
+/** TID 1001 to 1004: the reader, where one decided, and the device. */
+const observer = (review: ReviewOrigin | undefined): DataSet[] => [
+  ...(review ? [
+    codeContent('HAS OBS CONTEXT', code('121005', 'DCM', 'Observer Type'), code('121006', 'DCM', 'Person')),
+    { RelationshipType: 'HAS OBS CONTEXT', ValueType: 'PNAME', ConceptNameCodeSequence: code('121008', 'DCM', 'Person Observer Name'), PersonName: personName(review.by) },
+  ] : []),
   codeContent('HAS OBS CONTEXT', code('121005', 'DCM', 'Observer Type'), code('121007', 'DCM', 'Device')),
   uidContent('HAS OBS CONTEXT', code('121012', 'DCM', 'Device Observer UID'), deriveUid('device', 'CereBloom', PIPELINE_VERSION)),
   textContent('HAS OBS CONTEXT', code('121013', 'DCM', 'Device Observer Name'), 'CereBloom'),
@@ -165,7 +193,7 @@ const imageLibraryGroup = (origin: ResultOrigin): DataSet =>
 
 /** Every instance that the report refers to (PS3.3 C.17.2). */
 function evidence(origin: ResultOrigin): DataSet {
-  const seg = resultUids('SEG', origin.identity);
+  const seg = uidsOf('SEG', origin);
   return {
     StudyInstanceUID: origin.header.studyUid,
     ReferencedSeriesSequence: [

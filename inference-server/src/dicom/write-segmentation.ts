@@ -6,7 +6,7 @@ import { deriveUid } from '../domain/uid.ts';
 import { ATTRIBUTES } from './attributes.ts';
 import { encodePart10, type Attributes, type DataSet } from './encode-part10.ts';
 import {
-  ARTIFICIAL_INTELLIGENCE, code, codeItem, commonAttributes, contributingEquipment, inputsInWords, resultUids, SEGMENTATION_STORAGE, type ResultOrigin,
+  ARTIFICIAL_INTELLIGENCE, code, codeItem, commonAttributes, contributingEquipment, inputsInWords, personName, resultUids, SEGMENTATION_STORAGE, uidsOf, type ResultOrigin,
 } from './result-attributes.ts';
 
 /** One frame of the SEG: a segment on a slice of the label map. */
@@ -22,6 +22,7 @@ interface Frame {
  * A SEG must have a frame, so where no tumour was found the middle slice becomes one empty frame of the first segment:
  * readers show nothing, and the stored result still says that the study was looked at.
  * Equal origins and label maps give equal bytes.
+ * Where a reader drew, the segments are SEMIAUTOMATIC, the reader is their creator, and the run's own SEG is a source that stays as it is.
  *
  * @param labelMap on the grid of the reference series; slice k is `origin.sources[k]`.
  */
@@ -29,7 +30,7 @@ export function writeSegmentation(labelMap: LabelMap, origin: ResultOrigin): Dic
   const { geometry: { shape: [slices, rows, columns] } } = labelMap;
   const found = framesOf(labelMap);
   const frames = found.length ? found : [{ segment: SEGMENTS[0], slice: Math.floor(slices / 2) }];
-  const { seriesUid, sopInstanceUid } = resultUids('SEG', origin.identity);
+  const { seriesUid, sopInstanceUid } = uidsOf('SEG', origin);
   const bytes = encodePart10({
     ...commonAttributes('SEG', origin),
     ...origin.header.lossyCompression,
@@ -38,7 +39,8 @@ export function writeSegmentation(labelMap: LabelMap, origin: ResultOrigin): Dic
     ImageType: ['DERIVED', 'PRIMARY'],
     ContentLabel: 'TUMOUR',
     ContentDescription: `Brain tumour; ${inputsInWords(origin)}`,
-    ContentCreatorName: null,
+    ContentCreatorName: origin.review ? personName(origin.review.by) : null,
+    ...(origin.review && { SourceImageSequence: [sourceSegmentation(origin)] }),
     SegmentationType: 'BINARY',
     SegmentsOverlap: 'NO',
     SegmentSequence: SEGMENTS.map(segment => segmentItem(segment, origin)),
@@ -47,7 +49,10 @@ export function writeSegmentation(labelMap: LabelMap, origin: ResultOrigin): Dic
       SeriesInstanceUID: origin.header.seriesUid,
       ReferencedInstanceSequence: [...new Set(origin.sources.map(({ instanceUid }) => instanceUid))]
         .map(uid => ({ ReferencedSOPClassUID: origin.header.sopClassUid, ReferencedSOPInstanceUID: uid })),
-    }],
+    }, ...(origin.review ? [{
+      SeriesInstanceUID: resultUids('SEG', origin.identity).seriesUid,
+      ReferencedInstanceSequence: [ownSegmentation(origin)],
+    }] : [])],
     ...dimensions(origin),
     SharedFunctionalGroupsSequence: [sharedGroups(labelMap)],
     PerFrameFunctionalGroupsSequence: frames.map(frame => frameGroups(frame, labelMap, origin)),
@@ -65,6 +70,11 @@ export function writeSegmentation(labelMap: LabelMap, origin: ResultOrigin): Dic
   return { sopInstanceUid, seriesUid, bytes };
 }
 
+/** The SEG of the run itself, which a correction starts from. */
+const ownSegmentation = ({ identity }: ResultOrigin): Attributes =>
+  ({ ReferencedSOPClassUID: SEGMENTATION_STORAGE, ReferencedSOPInstanceUID: resultUids('SEG', identity).sopInstanceUid });
+const sourceSegmentation = (origin: ResultOrigin): Attributes => ({ ...ownSegmentation(origin), PurposeOfReferenceCodeSequence: SOURCE_IMAGE });
+
 function segmentItem(segment: Segment, { model, identity, ...origin }: ResultOrigin): DataSet {
   return {
     SegmentNumber: segment.number,
@@ -72,7 +82,7 @@ function segmentItem(segment: Segment, { model, identity, ...origin }: ResultOri
     SegmentedPropertyCategoryCodeSequence: codeItem(segment.category),
     SegmentedPropertyTypeCodeSequence: codeItem(segment.type),
     AnatomicRegionSequence: codeItem(BRAIN),
-    SegmentAlgorithmType: 'AUTOMATIC',
+    SegmentAlgorithmType: origin.review ? 'SEMIAUTOMATIC' : 'AUTOMATIC',
     SegmentAlgorithmName: `${model.id} ${model.version}`.slice(0, 64),
     SegmentationAlgorithmIdentificationSequence: [{
       AlgorithmFamilyCodeSequence: ARTIFICIAL_INTELLIGENCE,
@@ -97,8 +107,8 @@ const cieLabOf = ({ cieLab: [l, a, b] }: Segment): number[] =>
 const tagOf = (keyword: keyof typeof ATTRIBUTES): number => ATTRIBUTES[keyword][0];
 
 /** Frames are indexed by segment, then by slice (PS3.3 C.7.6.17). */
-function dimensions({ identity }: ResultOrigin): Attributes {
-  const DimensionOrganizationUID = deriveUid('dimension-organization', identity);
+function dimensions(origin: ResultOrigin): Attributes {
+  const DimensionOrganizationUID = deriveUid('dimension-organization', origin.identity);
   return {
     DimensionOrganizationSequence: [{ DimensionOrganizationUID }],
     DimensionIndexSequence: [

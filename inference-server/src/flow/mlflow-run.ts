@@ -100,7 +100,7 @@ function tagsOf(run: RunRecord): Record<string, string> {
     started_at: run.startedAt,
     finished_at: run.finishedAt,
     superseded_by: run.supersededBy,
-    review: run.review?.decision,
+    review: run.review?.decision ?? (run.reviewRevision > 0 ? 'undone' : null),
     reviewed_by: run.review?.by,
     reviewed_at: run.review?.at,
     'mlflow.user': run.requestedBy,
@@ -108,6 +108,20 @@ function tagsOf(run: RunRecord): Record<string, string> {
     'mlflow.source.type': 'JOB',
     'mlflow.note.content': noteOf(run),
   });
+}
+
+/** How the reader's correction differs from the model's result: logged at the moment of the decision, so that a later one is a later value. */
+export function reviewToMlflow({ review }: RunRecord): { readonly at: number; readonly metrics: Record<string, number> } | undefined {
+  if (!review?.result) return undefined;
+  const { agreement: { dice, changeMl } } = review.result;
+  return {
+    at: Date.parse(review.at),
+    metrics: withoutAbsent({
+      'review_dice/whole_tumor': dice.wt, 'review_dice/tumor_core': dice.tc, 'review_dice/enhancing_tumor': dice.et,
+      'review_change_cm3/total': changeMl.total, 'review_change_cm3/necrotic': changeMl.necrotic,
+      'review_change_cm3/edema': changeMl.edema, 'review_change_cm3/enhancing': changeMl.enhancing,
+    }),
+  };
 }
 
 function withoutAbsent<T>(of: Record<string, T | null | undefined>): Record<string, T> {

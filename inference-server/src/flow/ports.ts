@@ -1,10 +1,12 @@
+import type { Agreement, CorrectedSlice, RunResult } from '../contract/runs.ts';
 import type { ComputeJob, ComputeOutcome, ComputeProgress } from '../contract/compute.ts';
+import type { ResultOrigin, ReviewOrigin } from '../dicom/result-attributes.ts';
 import type { Vec3 } from '../domain/geometry.ts';
 import type { Manifest } from '../domain/manifest.ts';
 import type { RigidTransform } from '../domain/rigid-transform.ts';
-import type { DicomFile } from '../domain/run.ts';
+import type { DicomFile, Measurements } from '../domain/run.ts';
 import type { Series, Study } from '../domain/study.ts';
-import type { StudyUid } from '../domain/uid.ts';
+import type { InstanceUid, StudyUid } from '../domain/uid.ts';
 import type { Mask, Volume } from '../domain/volume.ts';
 
 /** Where a study comes from: Orthanc, or a folder of DICOM files. */
@@ -21,6 +23,12 @@ export interface StudySource {
 /** Where results go. Storing the same SOP instance again overwrites it. */
 export interface ResultStore {
   store(files: readonly DicomFile[]): Promise<void>;
+}
+
+/** Where results can be taken out of again. */
+export interface ResultRemover {
+  /** Nothing happens where the instance is gone already. */
+  remove(instance: InstanceUid): Promise<void>;
 }
 
 /** A network that is loaded and ready, with the facts of its manifest. */
@@ -77,4 +85,29 @@ export interface Computer {
   /** @param signal kills the process when aborted; the outcome is then `died`. */
   compute(job: ComputeJob, onProgress: (progress: ComputeProgress) => void, signal: AbortSignal): Promise<ComputeOutcome>;
   close(): void;
+}
+
+/** What the results of a decision are made from; plain data, so that another thread may do it. */
+export interface ReviewJob {
+  /** Part 10 files of the reference series, in the order of its instances. */
+  readonly reference: readonly Uint8Array[];
+  /** The run's own SEG. */
+  readonly segmentation: Uint8Array;
+  /** What the reader drew; absent where the result was accepted as it is. */
+  readonly slices?: readonly CorrectedSlice[] | undefined;
+  readonly run: Pick<ResultOrigin, 'identity' | 'model' | 'used'> & { readonly result: Pick<RunResult, 'confidence' | 'segmentConfidence' | 'missing'> };
+  readonly review: Omit<ReviewOrigin, 'edited'>;
+}
+
+export interface WrittenReview {
+  /** SR, and before it the SEG where the reader drew. */
+  readonly files: readonly DicomFile[];
+  readonly measurements: Measurements;
+  readonly agreement: Agreement;
+}
+
+/** Writes the files of a decision, where they take no time from others. */
+export interface ReviewWriter {
+  /** @throws AppError as `writeReview` does. */
+  write(job: ReviewJob): Promise<WrittenReview>;
 }

@@ -7,7 +7,7 @@ import type { Claim, OutboxRepository } from '../adapters/outbox-repository.ts';
 import type { RunRecord, RunRepository } from '../adapters/run-repository.ts';
 import type { StatisticsRepository } from '../adapters/statistics-repository.ts';
 import { UpstreamError } from '../domain/errors.ts';
-import { RUN_ID_TAG, toMlflow } from './mlflow-run.ts';
+import { reviewToMlflow, RUN_ID_TAG, toMlflow } from './mlflow-run.ts';
 import { reportOf, reportPage } from './run-report.ts';
 
 export interface PublisherDeps {
@@ -99,6 +99,8 @@ async function publish(deps: PublisherDeps, claim: Claim, run: RunRecord): Promi
   if (target.deleted) return;
   await deps.outbox.made(claim, target.id);
   await mlflow.logBatch(target.id, logged.endedAt, logged);
+  const review = reviewToMlflow(run);
+  if (review) await mlflow.logBatch(target.id, review.at, { metrics: review.metrics });
   await mlflow.putArtifact(target, 'report.json', Buffer.from(JSON.stringify(reportOf(run), null, 2)), 'application/json');
   await mlflow.putArtifact(target, 'report.md', Buffer.from(reportPage(run)), 'text/markdown');
   const picture = await readFile(join(artefactsFolder, run.id, PICTURE)).catch(absent);

@@ -140,14 +140,15 @@ async function readVolumes(
   for (const [at, { sequence }] of wanted.entries()) {
     const bytes = await clock.time('fetch', () => coming);
     coming = fetch(at + 1);
-    images[sequence] = await clock.time('decode', () => decode(bytes));
+    images[sequence] = await clock.time('decode', () => decodeSeries(bytes));
     signal?.throwIfAborted();
   }
   onProgress('decode', 1);
   return images;
 }
 
-async function decode(files: readonly Uint8Array[]): Promise<SeriesImages> {
+/** The volume of a series and what results take over from its images. */
+export async function decodeSeries(files: readonly Uint8Array[]): Promise<SeriesImages> {
   const slices = [];
   for (const file of files) slices.push(...await readSlices(file));
   return { built: buildVolume(slices), header: readSourceHeader(files[0]!) };

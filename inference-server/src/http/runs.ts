@@ -1,17 +1,18 @@
 import { Router } from 'express';
 import type { RunRecord, RunRepository } from '../adapters/run-repository.ts';
-import { CreateReview, CreateRun, ListRuns, type Queue, type Review, type Run, type RunPage } from '../contract/runs.ts';
+import { CreateReview, CreateRun, ListRuns, type Queue, type ReviewHistory, type Run, type RunPage } from '../contract/runs.ts';
 import { RequestError } from '../domain/errors.ts';
 import { isFinal } from '../domain/run.ts';
 import type { SeriesUid, StudyUid } from '../domain/uid.ts';
 import { requestRun, type RequestDeps } from '../flow/request-run.ts';
+import { reviewRun, type ReviewDeps } from '../flow/review-run.ts';
 import type { QueueView } from '../flow/queue-view.ts';
 import type { AuditLog } from '../adapters/audit-log.ts';
 import { addressOf, callerOf, requires } from './access.ts';
 import { streamEvents } from './run-events.ts';
 import { sliceReader } from './statistics.ts';
 
-export interface RunsDeps extends RequestDeps {
+export interface RunsDeps extends RequestDeps, ReviewDeps {
   readonly queue: QueueView;
   readonly audit: AuditLog;
   /** Aborted when the server stops. */
@@ -78,15 +79,22 @@ export function runsRouter(deps: RunsDeps): Router {
 
   router.post('/runs/:id/review', requires('review'), async (req, res) => {
     const asked = CreateReview.parse(req.body);
-    const { id, state } = await existingRun(runs, req.params.id as string);
-    if (state !== 'completed' && state !== 'superseded') throw new RequestError('RUN_NOT_COMPLETED', 409, `Only a completed run can be reviewed (this one is ${state})`);
     const caller = callerOf(req);
-    const review: Review = {
-      decision: asked.decision, comment: asked.comment ?? null, segSeriesUid: asked.segSeriesUid ?? null, by: caller.name, at: new Date(now()).toISOString(),
-    };
-    const run = await runs.review(id, review, now());
-    await audit.write({ actor: caller.name, role: caller.role, address: addressOf(req), action: 'run.review', object: id, outcome: 'success', detail: asked.decision });
-    res.json(await queue.toWire(run));
+    const who = { actor: caller.name, role: caller.role, address: addressOf(req), action: 'run.review' as const, object: req.params.id as string };
+    try {
+      const run = await reviewRun(deps, await existingRun(runs, req.params.id as string), asked, caller);
+      await audit.write({ ...who, outcome: 'success', detail: asked.decision });
+      res.json(await queue.toWire(run));
+    } catch (error) {
+      await audit.write({ ...who, outcome: 'failure', detail: `${asked.decision}: ${(error as { code?: string }).code ?? 'INTERNAL'}` });
+      throw error;
+    }
+  });
+
+  router.get('/runs/:id/reviews', requires('view'), async (req, res) => {
+    const { id } = await existingRun(runs, req.params.id as string);
+    const history: ReviewHistory = { reviews: await runs.reviews(id) };
+    res.json(history);
   });
 
   return router;

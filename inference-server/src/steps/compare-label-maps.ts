@@ -16,24 +16,40 @@ export interface RegionScore {
 /** @param truth and `found` on one grid. */
 export function compareLabelMaps(truth: LabelMap, found: LabelMap): Record<Region, RegionScore> {
   const of = (region: Region): RegionScore => {
-    const labels: readonly number[] = REGIONS[region];
-    const isIn = [0, 1, 2, 3].map(label => labels.includes(label));
-    let [inTruth, inFound, inBoth] = [0, 0, 0];
-    for (let at = 0; at < truth.labels.length; at++) {
-      const [t, f] = [isIn[truth.labels[at]!]!, isIn[found.labels[at]!]!];
-      if (t) inTruth++;
-      if (f) inFound++;
-      if (t && f) inBoth++;
-    }
+    const isIn = membership(region);
+    const { inTruth, inFound, dice } = overlap(truth, found, isIn);
     const ml = voxelVolumeMl(truth.geometry);
     return {
-      dice: inTruth === 0 ? null : (2 * inBoth) / (inTruth + inFound),
+      dice,
       hd95Mm: inTruth === 0 || inFound === 0 ? null : hausdorff95Mm(truth, found, isIn),
       volumeErrorMl: (inFound - inTruth) * ml,
       truthMl: inTruth * ml,
     };
   };
   return { wt: of('wt'), tc: of('tc'), et: of('et') };
+}
+
+/** Dice per region alone, which is quick; null where the truth lacks the region. @param truth and `found` on one grid. */
+export function diceOf(truth: LabelMap, found: LabelMap): Record<Region, number | null> {
+  const of = (region: Region) => overlap(truth, found, membership(region)).dice;
+  return { wt: of('wt'), tc: of('tc'), et: of('et') };
+}
+
+/** By label: whether it belongs to the region. */
+function membership(region: Region): boolean[] {
+  const labels: readonly number[] = REGIONS[region];
+  return [0, 1, 2, 3].map(label => labels.includes(label));
+}
+
+function overlap(truth: LabelMap, found: LabelMap, isIn: readonly boolean[]) {
+  let [inTruth, inFound, inBoth] = [0, 0, 0];
+  for (let at = 0; at < truth.labels.length; at++) {
+    const [t, f] = [isIn[truth.labels[at]!]!, isIn[found.labels[at]!]!];
+    if (t) inTruth++;
+    if (f) inFound++;
+    if (t && f) inBoth++;
+  }
+  return { inTruth, inFound, dice: inTruth === 0 ? null : (2 * inBoth) / (inTruth + inFound) };
 }
 
 /**

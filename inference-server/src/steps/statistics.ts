@@ -18,7 +18,10 @@ export interface CountedRun {
   readonly secondsPerStage: Readonly<Partial<Record<Stage, number>>>;
   readonly error: { readonly code: string } | null;
   readonly result: { readonly confidence: number; readonly volumesMl: Readonly<Record<SegmentName | 'total', number>> } | null;
-  readonly review: { readonly decision: 'accepted' | 'edited' | 'rejected' } | null;
+  readonly review: {
+    readonly decision: 'accepted' | 'edited' | 'rejected';
+    readonly result?: { readonly agreement: { readonly dice: { readonly wt: number | null } } } | null;
+  } | null;
 }
 
 /** What the statistics can be asked by; a physician is a keyed pseudonym. */
@@ -50,7 +53,7 @@ export const slicesOf = ({ model, trigger, scanner, site, physicianPseudonym }: 
  */
 export const TALLY_NUMBERS = [
   'completed', 'failed', 'cancelled', 'superseded', 'skipped', 'accepted', 'edited', 'rejected',
-  'processing_ms', 'confidence_millionths', 'total_ul', 'necrotic_ul', 'edema_ul', 'enhancing_ul',
+  'processing_ms', 'confidence_millionths', 'total_ul', 'necrotic_ul', 'edema_ul', 'enhancing_ul', 'edited_dice_millionths',
 ] as const;
 export type TallyNumber = (typeof TALLY_NUMBERS)[number];
 
@@ -76,6 +79,7 @@ export interface Figures {
   total_volume_cm3: Record<SegmentName | 'total', number>;
   reviews: { accepted: number; edited: number; rejected: number };
   agreement_rate: number | null;
+  mean_edited_dice: number | null;
   failures: Record<string, number>;
 }
 
@@ -88,6 +92,7 @@ export const EMPTY_TALLY: Tally = { ...numbers(() => 0), latency: EMPTY_HISTOGRA
 export function tallyOf(run: CountedRun): Tally | null {
   if (!isFinal(run.state) || run.finishedAt === null) return null;
   const counted: Record<TallyNumber, number> = numbers(name => (name === run.state || name === run.review?.decision ? 1 : 0));
+  if (run.review?.decision === 'edited') counted.edited_dice_millionths = Math.round((run.review.result?.agreement.dice.wt ?? 0) * 1e6);
   if (run.state === 'failed') return { ...counted, latency: EMPTY_HISTOGRAM, failures: { [run.error?.code ?? 'UNKNOWN']: 1 } };
   if (run.state !== 'completed') return { ...counted, latency: EMPTY_HISTOGRAM, failures: {} };
   const ms = processingMs(run);
@@ -151,6 +156,7 @@ export function figuresOf(tally: Tally): Figures {
     total_volume_cm3: volumes,
     reviews: { accepted: tally.accepted, edited: tally.edited, rejected: tally.rejected },
     agreement_rate: reviewed === 0 ? null : tally.accepted / reviewed,
+    mean_edited_dice: tally.edited === 0 ? null : tally.edited_dice_millionths / 1e6 / tally.edited,
     failures: { ...tally.failures },
   };
 }

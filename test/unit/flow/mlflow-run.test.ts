@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { toMlflow } from '../../../inference-server/src/flow/mlflow-run.ts';
+import { reviewToMlflow, toMlflow } from '../../../inference-server/src/flow/mlflow-run.ts';
 import { aRun } from '../../support/run-records.ts';
 
 const day = { completed: 3, failed: 1 };
@@ -37,7 +37,7 @@ describe('what MLflow is told of a run', () => {
   });
 
   it('changes no parameter and no metric once the run is superseded or reviewed, because MLflow keeps the first', () => {
-    const review = { decision: 'rejected', comment: null, segSeriesUid: null, by: 'reader', at: '2026-03-02T08:00:00.000Z' } as const;
+    const review = { decision: 'rejected', comment: null, segSeriesUid: null, by: 'reader', at: '2026-03-02T08:00:00.000Z', result: null } as const;
     const first = toMlflow(aRun({ id: 'one' }), day);
     const later = toMlflow(aRun({ id: 'one', state: 'superseded', supersededBy: 'two', error: { code: 'SUPERSEDED', message: 'newer' }, review }), day);
     expect([later.params, later.metrics]).toEqual([first.params, first.metrics]);
@@ -53,5 +53,19 @@ describe('what MLflow is told of a run', () => {
   it('leaves out what a run that never started does not have', () => {
     const { metrics } = toMlflow(aRun({ state: 'cancelled', startedAt: null, secondsPerStage: {} }), { completed: 0, failed: 0 });
     expect(Object.keys(metrics)).toEqual(['daily_segmentations']);
+  });
+
+  it('says that a decision was taken back, and how far a correction agrees with the model', () => {
+    const agreement = { dice: { wt: 0.8, tc: null, et: 0.5 }, changeMl: { total: 2, necrotic: 0, edema: 3, enhancing: -1 } };
+    const result = { segSeriesUid: '2.25.1', segInstanceUid: '2.25.2', srSeriesUid: '2.25.3', srInstanceUid: '2.25.4', volumesMl: { total: 1, necrotic: 0, edema: 0, enhancing: 1 }, enhancingDiametersMm: null, agreement };
+    const review = { decision: 'edited', comment: null, segSeriesUid: '2.25.1', by: 'reader', at: '2026-03-02T08:00:00.000Z', result } as const;
+    expect(toMlflow(aRun({ review: null, reviewRevision: 2 }), day).tags).toMatchObject({ review: 'undone' });
+    expect(reviewToMlflow(aRun({ review, reviewRevision: 1 }))).toEqual({
+      at: Date.UTC(2026, 2, 2, 8),
+      metrics: {
+        'review_dice/whole_tumor': 0.8, 'review_dice/enhancing_tumor': 0.5,
+        'review_change_cm3/total': 2, 'review_change_cm3/necrotic': 0, 'review_change_cm3/edema': 3, 'review_change_cm3/enhancing': -1,
+      },
+    });
   });
 });

@@ -4,6 +4,7 @@ import * as statistics from './002-statistics.ts';
 import * as deliveries from './003-deliveries.ts';
 import * as statisticsByDimension from './010-statistics-by-dimension.ts';
 import * as segOn from './050-seg-on.ts';
+import * as reviews from './060-reviews.ts';
 
 /** In the order of their names; a released one is never changed. */
 export const migrations: Record<string, Migration> = {
@@ -12,4 +13,5 @@ export const migrations: Record<string, Migration> = {
   '003-deliveries': deliveries,
   '010-statistics-by-dimension': statisticsByDimension,
   '050-seg-on': segOn,
+  '060-reviews': reviews,
 };
