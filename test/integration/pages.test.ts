@@ -66,7 +66,7 @@ describe.skipIf(!chromium || !hasOrthanc)('our own pages', () => {
     await endARun(runs, { studyInstanceUid: studies.failed.uid, state: 'failed' });
     await endARun(runs, { studyInstanceUid: studies.found.uid });
     const { id } = await endARun(runs, { studyInstanceUid: studies.reviewed.uid });
-    await runs.review(id, { decision: 'accepted', comment: null, segSeriesUid: null, by: 'Dr A. Martin', at: new Date(now).toISOString() }, now);
+    await runs.review(id, { decision: 'accepted', comment: null, segSeriesUid: null, by: 'Dr A. Martin', role: 'radiologist', saveId: null, result: null }, now);
     underWay = newRunId(now);
     await runs.enqueue({ ...aRun(), id: underWay, identity: 'under way', studyInstanceUid: studies.running.uid }, now);
     await runs.claim('worker', 600_000, now);

@@ -46,7 +46,7 @@ async function endOne(runs: RunRepository, queued: number, day: number, random: 
   });
   if (failed || random() < 0.3) return run;
   const decision = DECISIONS[Math.floor(random() * DECISIONS.length)]!;
-  return runs.review(run.id, { decision, comment: null, segSeriesUid: null, by: 'Dr A. Martin', at: at(3_600_000) }, queued + 3_600_000);
+  return runs.review(run.id, { decision, comment: null, segSeriesUid: null, by: 'Dr A. Martin', role: 'radiologist', saveId: null, result: null }, queued + 3_600_000);
 }
 
 /** Park & Miller 1988: enough for made-up work. */
