@@ -30,6 +30,24 @@ export interface ToastOptions {
   readonly action?: { readonly label: string; readonly onClick: () => void };
 }
 
+export interface CornerstoneViewport {
+  /** Answers nothing before the viewport has pixels. */
+  getImageData?(): unknown;
+  getVolumeId?(): string | undefined;
+  getProperties?(): { readonly voiRange?: { readonly lower: number; readonly upper: number } };
+  setProperties?(properties: { readonly voiRange: { readonly lower: number; readonly upper: number } }): void;
+  /** @param point in patient space, LPS mm. */
+  jumpToWorld?(point: readonly number[]): void;
+  render?(): void;
+}
+
+/** As cornerstone names them; alpha values 0…1. */
+export interface SegmentationStyle {
+  readonly fillAlpha: number;
+  readonly renderFill: boolean;
+  readonly renderOutline: boolean;
+}
+
 export interface SegmentationRepresentation {
   readonly segments: Readonly<Record<number, { readonly visible: boolean }>>;
 }
@@ -49,18 +67,21 @@ export interface OhifServices {
     setDisplaySetsForViewport(options: { viewportId: string; displaySetInstanceUIDs: readonly string[] }): void;
   };
   readonly cornerstoneViewportService: {
-    /** `getImageData` answers nothing before the viewport has pixels. */
-    getCornerstoneViewport(viewportId: string): { getImageData?(): unknown } | null | undefined;
+    getCornerstoneViewport(viewportId: string): CornerstoneViewport | null | undefined;
   };
   readonly segmentationService: {
     getSegmentation(segmentationId: string): unknown;
     getSegmentationRepresentations(viewportId: string, filter: { segmentationId: string }): readonly SegmentationRepresentation[];
     setSegmentColor(viewportId: string, segmentationId: string, segment: number, rgba: readonly number[]): void;
+    setStyle(specifier: { readonly segmentationId: string; readonly type: 'Labelmap' }, style: SegmentationStyle): void;
     setSegmentVisibility(viewportId: string, segmentationId: string, segment: number, visible: boolean): void;
     jumpToSegmentCenter(segmentationId: string, segment: number, viewportId: string): void;
   };
   readonly hangingProtocolService: {
     addCustomAttribute(id: string, name: string, callback: (metadata: { readonly SeriesInstanceUID?: string; readonly SeriesDescription?: string }) => unknown): void;
+  };
+  readonly syncGroupService: {
+    addSynchronizerType(type: string, create: (id: string) => unknown): void;
   };
   readonly panelService: {
     activatePanel(panelId: string, force: boolean): void;

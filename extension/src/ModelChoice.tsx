@@ -10,7 +10,7 @@ export function ModelChoice({ state, language, onChooseModel }: PanelProps) {
   return (
     <div>
       {state.models.length > 1 && (
-        <div className="cb-choice">
+        <div className="cb-choice cb-model">
           <label htmlFor="cb-model">{messages.model}</label>
           <select id="cb-model" value={model.id} onChange={event => onChooseModel(event.target.value)} data-cy="cb-model">
             {state.models.map(({ id, title, version }) => <option key={id} value={id}>{title} {version}</option>)}

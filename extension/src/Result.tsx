@@ -1,23 +1,27 @@
 import { useState } from 'react';
 import type { Run, RunResult } from '../../inference-server/src/contract/runs.ts';
 import { SEGMENTS } from '../../inference-server/src/domain/label-map.ts';
+import { ConfidenceNote } from './ConfidenceNote.tsx';
+import { OverlayControls } from './OverlayControls.tsx';
 import { Problem } from './Problem.tsx';
+import { ReportActions } from './ReportActions.tsx';
 import type { PanelProps } from './SegmentTumourPanel.tsx';
 import {
-  confidenceWord, explain, fill, formatDice, formatInstant, formatMl, formatMm, formatSequences, LOW_CONFIDENCE, MESSAGES,
+  explain, fill, formatInstant, formatMl, formatMm, formatSequences, LOW_CONFIDENCE, MESSAGES,
 } from './messages.ts';
 
 /** Reading order of the panel: what enhances first. */
 const ROWS = [SEGMENTS[2], SEGMENTS[0], SEGMENTS[1]];
 
 export function Result(props: PanelProps & { readonly run: Run; readonly result: RunResult }) {
-  const { state, language, run, result, onJump, onToggle, onShow } = props;
+  const { state, language, run, result, onJump, onJumpToDiameters, onToggle, onShow } = props;
   const messages = MESSAGES[language];
   const { volumesMl, enhancingDiametersMm, confidence, missing } = result;
   const shown = state.overlay === 'shown';
   return (
     <div className="cb-stack">
       {missing.length > 0 && <p className="cb-warning">{fill(messages.missing, { sequences: formatSequences(language, missing) })}</p>}
+      {confidence < LOW_CONFIDENCE && volumesMl.total > 0 && <p className="cb-warning" data-cy="cerebloom-low">{messages.confidenceLow}</p>}
       {volumesMl.total === 0 && <p className="cb-strong">{messages.noTumour}</p>}
       <table className="cb-volumes" aria-label={messages.volumes}>
         <tbody>
@@ -49,14 +53,17 @@ export function Result(props: PanelProps & { readonly run: Run; readonly result:
         </tbody>
       </table>
       {enhancingDiametersMm && (
-        <p>{fill(messages.diameters, { longest: formatMm(language, enhancingDiametersMm.longest), perpendicular: formatMm(language, enhancingDiametersMm.perpendicular) })}</p>
-      )}
-      <div>
-        <p className="cb-row">{messages.confidence} <strong data-cy="confidence" data-value={confidence}>{confidenceWord(language, confidence)}</strong></p>
-        <p className="cb-note">
-          {fill(messages.confidenceMeaning, { dice: formatDice(language, confidence) })} {confidence < LOW_CONFIDENCE && messages.confidenceLow}
+        <p className="cb-between">
+          <span>{fill(messages.diameters, { longest: formatMm(language, enhancingDiametersMm.longest), perpendicular: formatMm(language, enhancingDiametersMm.perpendicular) })}</span>
+          {enhancingDiametersMm.centre && (
+            <button type="button" className="cb-icon" onClick={onJumpToDiameters} disabled={!shown} aria-label={messages.jumpToDiameters} title={messages.jumpToDiameters} data-cy="cerebloom-diameters">
+              <Target />
+            </button>
+          )}
         </p>
-      </div>
+      )}
+      <OverlayControls {...props} />
+      <ConfidenceNote language={language} result={result} />
       {state.overlay === 'loading' && <p role="status">{messages.overlayLoading}</p>}
       {state.overlayFailure && (
         <>
@@ -65,6 +72,7 @@ export function Result(props: PanelProps & { readonly run: Run; readonly result:
         </>
       )}
       <Review {...props} />
+      <ReportActions language={language} run={run} result={result} />
       <p className="cb-note">
         {fill(messages.madeBy, { model: run.model.id, version: run.model.version })}<br />
         {run.trigger === 'routing'

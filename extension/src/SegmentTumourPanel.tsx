@@ -4,10 +4,10 @@ import { Problem } from './Problem.tsx';
 import { Progress } from './Progress.tsx';
 import { Result } from './Result.tsx';
 import { SeriesChoice } from './SeriesChoice.tsx';
-import { explain, MESSAGES } from './messages.ts';
+import { explain, fill, formatDuration, MESSAGES } from './messages.ts';
 import type { Language } from './messages.ts';
-import { runState } from './run-state.ts';
-import type { PanelState } from './run-state.ts';
+import { modelInUse, runState } from './run-state.ts';
+import type { OverlayStyle, PanelState } from './run-state.ts';
 
 export interface PanelProps {
   readonly state: PanelState;
@@ -16,9 +16,12 @@ export interface PanelProps {
   onCancel(): void;
   onShow(): void;
   onChooseModel(modelId: string): void;
-  onChooseSeries(sequence: Sequence, seriesInstanceUid: string): void;
+  /** @param seriesInstanceUid null leaves the sequence out. */
+  onChooseSeries(sequence: Sequence, seriesInstanceUid: string | null): void;
   onJump(segment: number): void;
+  onJumpToDiameters(): void;
   onToggle(segment: number): void;
+  onStyle(style: Partial<OverlayStyle>): void;
   onReview(decision: 'accepted' | 'rejected', comment: string): void;
 }
 
@@ -31,6 +34,7 @@ export function SegmentTumourPanel(props: PanelProps) {
   // With the same series and model the same result would come.
   const chosen = Object.keys(state.choice).length > 0 || state.modelId !== null;
   const mayDiffer = !ended?.result || chosen || state.overlayFailure !== null;
+  const typicalSeconds = modelInUse(state)?.typicalSeconds ?? null;
   return (
     <section className="cb-panel" data-cy="cerebloom-panel" data-run-state={runState(state)} lang={language} aria-label={messages.title}>
       <h2 className="cb-title">{messages.title}</h2>
@@ -49,6 +53,7 @@ export function SegmentTumourPanel(props: PanelProps) {
           {ended?.state === 'skipped' && <p className="cb-note">{messages.skipped}{ended.error && `: ${ended.error.message}`}</p>}
           <SeriesChoice {...props} folded={Boolean(ended?.result)} />
           <ModelChoice {...props} />
+          {mayDiffer && typicalSeconds !== null && <p className="cb-note" data-cy="cerebloom-estimate">{fill(messages.estimate, { time: formatDuration(language, typicalSeconds) })}</p>}
           {mayDiffer && (
             <button type="button" className="cb-button cb-primary cb-wide" onClick={props.onSegment} disabled={!state.studyInstanceUid} data-cy="cerebloom-segment">
               {ended?.result ? messages.segmentAgain : messages.segment}

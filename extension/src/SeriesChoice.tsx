@@ -1,18 +1,26 @@
+import { useEffect, useState } from 'react';
 import type { StudySeries } from '../../inference-server/src/contract/studies.ts';
 import { SEQUENCE_NAMES, SEQUENCES } from '../../inference-server/src/domain/study.ts';
 import type { Sequence } from '../../inference-server/src/domain/study.ts';
-import { fill, MESSAGES } from './messages.ts';
+import { fill, formatPercent, MESSAGES } from './messages.ts';
 import type { Messages } from './messages.ts';
+import { modelInUse } from './run-state.ts';
 import type { PanelProps } from './SegmentTumourPanel.tsx';
 
 type IdentifiedSeries = StudySeries['series'][number];
+
+/** Value of the option that names no series. */
+const NONE = '';
+/** Of the small pictures, device pixels. */
+const THUMBNAIL_PIXELS = 96;
 
 /** Which series is taken for each sequence and why, with the means to change it. @param folded starts closed. */
 export function SeriesChoice({ state, language, onChooseSeries, folded }: PanelProps & { readonly folded: boolean }) {
   const messages = MESSAGES[language];
   const { identified, choice, refusal } = state;
   if (!identified) return refusal ? null : <p className="cb-note" role="status">{messages.identifying}</p>;
-  const uidOf = (sequence: Sequence) => choice[sequence] ?? identified.used[sequence] ?? '';
+  const uidOf = (sequence: Sequence) => (choice[sequence] === undefined ? identified.used[sequence] : choice[sequence]) ?? NONE;
+  const needed = modelInUse(state)?.requires ?? [];
   const inUse = new Set(SEQUENCES.map(uidOf));
   const images = identified.series.filter(({ kind }) => kind !== 'not-mr');
   const unused = images.filter(({ seriesInstanceUid }) => !inUse.has(seriesInstanceUid));
@@ -21,19 +29,24 @@ export function SeriesChoice({ state, language, onChooseSeries, folded }: PanelP
       <summary>{messages.series}</summary>
       {SEQUENCES.map(sequence => {
         const series = images.find(({ seriesInstanceUid }) => seriesInstanceUid === uidOf(sequence));
-        const reasons = choice[sequence] ? [messages.chosenByYou] : series?.reasons ?? [];
+        const chosen = choice[sequence] !== undefined;
+        const reasons = chosen ? [choice[sequence] ? messages.chosenByYou : messages.leftOutByYou] : series?.reasons ?? [];
         const id = `cb-series-${sequence}`;
         return (
           <div key={sequence} className="cb-choice">
             <label htmlFor={id}>{SEQUENCE_NAMES[sequence]}</label>
-            <select id={id} title={series && describe(series, messages)} value={uidOf(sequence)} onChange={event => onChooseSeries(sequence, event.target.value)} data-cy={id}
+            <Thumbnail study={identified.studyInstanceUid} series={series} />
+            <select id={id} title={series && describe(series, messages)} value={uidOf(sequence)} onChange={event => onChooseSeries(sequence, event.target.value || null)} data-cy={id}
               aria-label={fill(messages.chooseSeries, { sequence: SEQUENCE_NAMES[sequence] })} aria-describedby={`${id}-why`}>
-              {!series && <option value="">{messages.noSeries}</option>}
+              {(!series || !needed.includes(sequence)) && <option value={NONE}>{identified.used[sequence] ? messages.leaveOut : messages.noSeries}</option>}
               {[...images].sort((a, b) => Number(b.kind === sequence) - Number(a.kind === sequence)).map(one => (
                 <option key={one.seriesInstanceUid} value={one.seriesInstanceUid}>{describe(one, messages)}</option>
               ))}
             </select>
-            <p id={`${id}-why`} className="cb-why" title={reasons.join('\n')} lang={choice[sequence] ? undefined : 'en'}>{reasons.join('; ')}</p>
+            <p id={`${id}-why`} className="cb-why" title={reasons.join('\n')}>
+              {series && !chosen && <>{formatPercent(language, series.confidence)} · </>}
+              <span lang={chosen ? undefined : 'en'}>{reasons.join('; ')}</span>
+            </p>
           </div>
         );
       })}
@@ -49,3 +62,24 @@ export function SeriesChoice({ state, language, onChooseSeries, folded }: PanelP
 
 const describe = ({ seriesNumber, description, images }: IdentifiedSeries, messages: Messages) =>
   `${seriesNumber === null ? '' : `${seriesNumber} `}${description} · ${fill(messages.images, { count: images })}`;
+
+/** The middle slice; decoration, as the name beside it says what it is. */
+function Thumbnail({ study, series }: { readonly study: string; readonly series: IdentifiedSeries | undefined }) {
+  const [picture, setPicture] = useState<string>();
+  const address = series?.middleInstanceUid
+    && `/dicom-web/studies/${study}/series/${series.seriesInstanceUid}/instances/${series.middleInstanceUid}/rendered?viewport=${THUMBNAIL_PIXELS},${THUMBNAIL_PIXELS}`;
+  useEffect(() => {
+    if (!address) return undefined;
+    let url: string | undefined;
+    const leaving = new AbortController();
+    // Orthanc refuses what an <img> says it accepts. Without a picture, the place stays dark.
+    fetch(address, { headers: { accept: 'image/jpeg' }, signal: leaving.signal })
+      .then(async response => response.ok && setPicture(url = URL.createObjectURL(await response.blob())), () => undefined);
+    return () => {
+      leaving.abort();
+      if (url) URL.revokeObjectURL(url);
+      setPicture(undefined);
+    };
+  }, [address]);
+  return picture ? <img className="cb-thumbnail" src={picture} alt="" /> : <span className="cb-thumbnail" />;
+}

@@ -1,9 +1,10 @@
 import { BUTTON_ID, TOOLBAR_BUTTONS } from './id.ts';
 import { currentLanguage, MESSAGES } from './messages.ts';
 
-/** The toolbar button for modes that refer to it, and the hotkey for all modes. */
+/** The toolbar button for modes that refer to it, and the hotkeys for all modes. */
 export function getCustomizationModule() {
-  const label = MESSAGES[currentLanguage()].segment;
+  const { segment: label, hotkeys } = MESSAGES[currentLanguage()];
+  const hotkey = (commandName: string, name: string, key: string) => ({ commandName, label: name, keys: [key], isEditable: true });
   return [
     {
       name: 'default',
@@ -17,7 +18,16 @@ export function getCustomizationModule() {
     },
     {
       name: 'global',
-      value: { 'ohif.hotkeyBindings': { $push: [{ commandName: 'segmentTumour', label, keys: ['g'], isEditable: true }] } },
+      value: { 'ohif.hotkeyBindings': {
+        $push: [
+          hotkey('segmentTumour', label, 'g'),
+          hotkey('cancelRun', hotkeys.cancel, 'shift+x'),
+          hotkey('toggleTumourOverlay', hotkeys.overlay, 'o'),
+          hotkey('toggleTumourOutline', hotkeys.outline, 'shift+o'),
+          hotkey('nextTumourPart', hotkeys.next, 't'),
+          hotkey('previousTumourPart', hotkeys.previous, 'shift+t'),
+        ],
+      } },
     },
   ];
 }

@@ -20,6 +20,8 @@ function ConnectedPanel({ session }: { session: TumourSession }) {
       onChooseModel={modelId => session.chooseModel(modelId)}
       onChooseSeries={(sequence, uid) => session.chooseSeries(sequence, uid)}
       onJump={segment => session.jumpTo(segment)}
+      onJumpToDiameters={() => session.jumpToDiameters()}
+      onStyle={style => session.styleOverlay(style)}
       onToggle={segment => session.toggleSegment(segment)}
       onReview={(decision, comment) => void session.review(decision, comment)}
     />

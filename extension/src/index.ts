@@ -4,14 +4,22 @@ import { getCustomizationModule } from './getCustomizationModule.ts';
 import { getHangingProtocolModule } from './getHangingProtocolModule.ts';
 import { getPanelModule } from './getPanelModule.tsx';
 import { EXTENSION_ID } from './id.ts';
+import { offerLinkedWindows } from './link-windows.ts';
 import { TumourSession } from './tumour-session.ts';
 
+let host: OhifHost;
 let session: TumourSession;
 
 export default {
   id: EXTENSION_ID,
-  preRegistration: (host: OhifHost) => { session = new TumourSession(host); },
-  onModeEnter: () => session.enter(),
+  preRegistration: (ohif: OhifHost) => {
+    host = ohif;
+    session = new TumourSession(ohif);
+  },
+  onModeEnter: () => {
+    offerLinkedWindows(host);
+    session.enter();
+  },
   onModeExit: () => session.leave(),
   getCommandsModule: () => getCommandsModule(session),
   getPanelModule: () => getPanelModule(session),

@@ -11,7 +11,7 @@ export const PANEL_STYLE = `
 .cb-stack { display: flex; flex-direction: column; gap: 10px; align-items: stretch; }
 .cb-row { display: flex; flex-wrap: wrap; gap: 8px; align-items: center; }
 .cb-note, .cb-why, .cb-fine, .cb-detail, .cb-unused { color: #a9b6cc; font-size: 12px; }
-.cb-why { grid-column: 2; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.cb-why { grid-column: 3; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .cb-fine { margin-top: auto; }
 .cb-strong { font-weight: 600; }
 .cb-number { font-variant-numeric: tabular-nums; min-width: 3.4em; text-align: right; }
@@ -31,11 +31,20 @@ export const PANEL_STYLE = `
 .cb-panel :is(button, select, textarea, summary, a):focus-visible { outline: 2px solid #5acce6; outline-offset: 1px; }
 
 .cb-series > summary, .cb-unused > summary { cursor: pointer; }
-.cb-choice { display: grid; grid-template-columns: 46px 1fr; gap: 0 8px; align-items: center; margin-top: 6px; }
+.cb-choice { display: grid; grid-template-columns: 46px 40px 1fr; gap: 0 8px; align-items: center; margin-top: 6px; }
 .cb-choice select, .cb-panel textarea {
   min-width: 0; width: 100%; box-sizing: border-box; padding: 3px 4px; font: inherit;
   color: inherit; background: #04101c; border: 1px solid #6b7f9f; border-radius: 4px;
 }
+.cb-choice > :is(label, .cb-thumbnail) { grid-row: span 2; }
+.cb-model { grid-template-columns: 46px 1fr; }
+.cb-thumbnail { width: 40px; height: 40px; object-fit: contain; border-radius: 3px; background: #000; }
+.cb-between { display: flex; justify-content: space-between; align-items: center; gap: 8px; }
+.cb-overlay input { flex: 1; min-width: 60px; accent-color: #5acce6; }
+.cb-overlay [aria-pressed="true"] { background: #5acce6; color: #04101c; }
+.cb-confidence > summary { cursor: pointer; }
+.cb-confidence .cb-volumes tr:first-child :is(th, td) { font-weight: 400; font-size: inherit; padding-bottom: 2px; }
+.cb-confidence > * + * { margin-top: 6px; }
 .cb-unused { margin-top: 8px; }
 .cb-unused ul { list-style: none; margin-top: 4px; }
 

@@ -13,13 +13,20 @@ export interface Failure {
 
 export type OverlayState = 'hidden' | 'loading' | 'shown' | 'failed';
 
+export interface OverlayStyle {
+  /** Of filled areas, 0…1. */
+  readonly opacity: number;
+  /** Areas with their outline, else the outline alone. */
+  readonly fill: boolean;
+}
+
 /** Everything the panel shows. */
 export interface PanelState {
   readonly studyInstanceUid: string | null;
   /** What each series was taken for; null until the server has said so. */
   readonly identified: StudySeries | null;
-  /** The reader's own choice of series, by sequence. */
-  readonly choice: Partial<Record<Sequence, string>>;
+  /** The reader's own choice of series, by sequence; null leaves it out. */
+  readonly choice: Partial<Record<Sequence, string | null>>;
   /** The models that can run here; empty until the server has said so. */
   readonly models: readonly Model[];
   /** The reader's own choice of a model; null for the default. */
@@ -34,6 +41,7 @@ export interface PanelState {
   readonly overlayFailure: Failure | null;
   /** Segment numbers that the reader hid. */
   readonly hiddenSegments: readonly number[];
+  readonly overlayStyle: OverlayStyle;
   readonly reviewing: boolean;
 }
 
@@ -50,6 +58,7 @@ export const INITIAL: PanelState = {
   overlay: 'hidden',
   overlayFailure: null,
   hiddenSegments: [],
+  overlayStyle: { opacity: 0.5, fill: true },
   reviewing: false,
 };
 
@@ -58,7 +67,7 @@ export type PanelEvent =
   | { readonly kind: 'series-identified'; readonly identified: StudySeries }
   | { readonly kind: 'models-listed'; readonly models: readonly Model[] }
   | { readonly kind: 'model-chosen'; readonly modelId: string }
-  | { readonly kind: 'series-chosen'; readonly sequence: Sequence; readonly seriesInstanceUid: string }
+  | { readonly kind: 'series-chosen'; readonly sequence: Sequence; readonly seriesInstanceUid: string | null }
   | { readonly kind: 'run-requested' }
   | { readonly kind: 'run-received'; readonly run: Run }
   | { readonly kind: 'run-progressed'; readonly runId: string; readonly event: RunEvent }
@@ -66,12 +75,14 @@ export type PanelEvent =
   | { readonly kind: 'connection'; readonly connected: boolean }
   | { readonly kind: 'overlay'; readonly overlay: OverlayState; readonly failure?: Failure }
   | { readonly kind: 'segment-toggled'; readonly segment: number }
+  | { readonly kind: 'segments-hidden'; readonly segments: readonly number[] }
+  | { readonly kind: 'overlay-styled'; readonly style: Partial<OverlayStyle> }
   | { readonly kind: 'review-sent' };
 
 export function reduce(state: PanelState, event: PanelEvent): PanelState {
   switch (event.kind) {
     case 'study-opened':
-      return event.studyInstanceUid === state.studyInstanceUid ? state : { ...INITIAL, models: state.models, studyInstanceUid: event.studyInstanceUid };
+      return event.studyInstanceUid === state.studyInstanceUid ? state : { ...INITIAL, models: state.models, overlayStyle: state.overlayStyle, studyInstanceUid: event.studyInstanceUid };
     case 'series-identified':
       return event.identified.studyInstanceUid === state.studyInstanceUid ? { ...state, identified: event.identified } : state;
     case 'models-listed':
@@ -101,6 +112,10 @@ export function reduce(state: PanelState, event: PanelEvent): PanelState {
           ? state.hiddenSegments.filter(number => number !== event.segment)
           : [...state.hiddenSegments, event.segment],
       };
+    case 'segments-hidden':
+      return { ...state, hiddenSegments: event.segments };
+    case 'overlay-styled':
+      return { ...state, overlayStyle: { ...state.overlayStyle, ...event.style } };
     case 'review-sent':
       return { ...state, reviewing: true, refusal: null };
   }

@@ -1,5 +1,6 @@
 import { SEGMENTS } from '../../inference-server/src/domain/label-map.ts';
 import type { DisplaySet, OhifHost, Viewport } from '../ohif.d.ts';
+import type { OverlayStyle } from './run-state.ts';
 
 /** How long OHIF may take to build a display set, or a viewport to take a segmentation, ms. */
 const PATIENCE_MS = 120_000;
@@ -47,31 +48,32 @@ export function offerToHangingProtocols({ servicesManager: { services } }: OhifH
 
 /**
  * Lays a stored DICOM-SEG over every viewport that shows its reference series or another series of the same
- * frame of reference (else over the active viewport, which then gets the reference series), without a reload,
- * and scrolls there to the tumour.
+ * frame of reference (else over the active viewport, which then gets the reference series), without a reload.
+ * @param signal stops it, so that it touches no viewport of a study or a mode that was left.
  * @returns OHIF's id of the segmentation.
- * @throws ShowError
+ * @throws ShowError, or the signal's reason
  */
-export async function showSegmentation(host: OhifHost, stored: StoredSegmentation): Promise<string> {
+export async function showSegmentation(host: OhifHost, stored: StoredSegmentation, signal: AbortSignal): Promise<string> {
   const { services } = host.servicesManager;
   // Only once images are on screen: asking for one series earlier, OHIF's own first load would get that answer and miss the rest.
-  await imagesOnScreen(host);
-  const segmentationId = (await findDisplaySet(host, stored)).displaySetInstanceUID;
+  await imagesOnScreen(host, signal);
+  const segmentationId = (await findDisplaySet(host, stored, signal)).displaySetInstanceUID;
   const isShownIn = (viewportId: string) =>
     services.segmentationService.getSegmentationRepresentations(viewportId, { segmentationId }).length > 0;
-  for (const viewportId of await viewportsFor(host, stored)) {
+  for (const viewportId of await viewportsFor(host, stored, signal)) {
     // The first viewport's overlay reaches the others of its frame of reference by OHIF's own synchronizer.
     let asked = -Infinity;
     await until(() => {
-      if (isShownIn(viewportId)) return true;
+      // another layout may have taken the viewport away meanwhile
+      if (isShownIn(viewportId) || !services.viewportGridService.getState().viewports.has(viewportId)) return true;
       // A hanging protocol that is applied meanwhile takes the layer off again.
       if (performance.now() - asked > REPEAT_MS && !isLayerOf(host, viewportId, segmentationId)) {
         asked = performance.now();
         host.commandsManager.runCommand('addDisplaySetAsLayer', { viewportId, displaySetInstanceUID: segmentationId });
       }
       return false;
-    }, () => new ShowError('OVERLAY_NOT_LOADED', 'The viewer did not load the segmentation'));
-    for (const { number, rgb } of SEGMENTS) {
+    }, () => new ShowError('OVERLAY_NOT_LOADED', 'The viewer did not load the segmentation'), signal);
+    if (isShownIn(viewportId)) for (const { number, rgb } of SEGMENTS) {
       services.segmentationService.setSegmentColor(viewportId, segmentationId, number, [...rgb, 255]);
     }
   }
@@ -83,6 +85,20 @@ export function jumpToSegment(host: OhifHost, segmentationId: string, segment: n
   for (const viewportId of viewportsWith(host, segmentationId)) {
     host.servicesManager.services.segmentationService.jumpToSegmentCenter(segmentationId, segment, viewportId);
   }
+}
+
+/** Scrolls all viewports that show the segmentation to a point in patient space (LPS mm). */
+export function jumpToPoint(host: OhifHost, segmentationId: string, point: readonly number[]): void {
+  for (const viewportId of viewportsWith(host, segmentationId)) {
+    const viewport = host.servicesManager.services.cornerstoneViewportService.getCornerstoneViewport(viewportId);
+    viewport?.jumpToWorld?.(point);
+    viewport?.render?.();
+  }
+}
+
+/** @param opacity of filled areas, 0…1. */
+export function styleSegmentation({ servicesManager: { services } }: OhifHost, segmentationId: string, { opacity, fill }: OverlayStyle): void {
+  services.segmentationService.setStyle({ segmentationId, type: 'Labelmap' }, { fillAlpha: opacity, renderFill: fill, renderOutline: true });
 }
 
 export function setSegmentVisible(host: OhifHost, segmentationId: string, segment: number, visible: boolean): void {
@@ -98,7 +114,7 @@ export function removeSegmentation(host: OhifHost, segmentationId: string): void
   }
 }
 
-async function findDisplaySet(host: OhifHost, { studyInstanceUid, segSeriesUid }: StoredSegmentation): Promise<DisplaySet> {
+async function findDisplaySet(host: OhifHost, { studyInstanceUid, segSeriesUid }: StoredSegmentation, signal: AbortSignal): Promise<DisplaySet> {
   const { displaySetService } = host.servicesManager.services;
   const find = () => displaySetService.getDisplaySetsForSeries(segSeriesUid)[0];
   const known = find();
@@ -115,21 +131,21 @@ async function findDisplaySet(host: OhifHost, { studyInstanceUid, segSeriesUid }
   } finally {
     forget();
   }
-  return until(find, () => new ShowError('RESULT_NOT_FOUND', 'The stored segmentation is no longer in the study'));
+  return until(find, () => new ShowError('RESULT_NOT_FOUND', 'The stored segmentation is no longer in the study'), signal);
 }
 
-async function imagesOnScreen(host: OhifHost): Promise<readonly Viewport[]> {
+async function imagesOnScreen(host: OhifHost, signal: AbortSignal): Promise<readonly Viewport[]> {
   return until(() => {
     const { viewportGridService, cornerstoneViewportService } = host.servicesManager.services;
     const filled = [...viewportGridService.getState().viewports.values()].filter(({ viewportId, displaySetInstanceUIDs }) =>
       displaySetInstanceUIDs?.length && cornerstoneViewportService.getCornerstoneViewport(viewportId)?.getImageData?.());
     return filled.length > 0 && filled;
-  }, () => new ShowError('OVERLAY_NOT_LOADED', 'No image is on screen'));
+  }, () => new ShowError('OVERLAY_NOT_LOADED', 'No image is on screen'), signal);
 }
 
-async function viewportsFor(host: OhifHost, { referenceSeriesUid }: StoredSegmentation): Promise<readonly string[]> {
+async function viewportsFor(host: OhifHost, { referenceSeriesUid }: StoredSegmentation, signal: AbortSignal): Promise<readonly string[]> {
   const { displaySetService, viewportGridService } = host.servicesManager.services;
-  const filled = await imagesOnScreen(host);
+  const filled = await imagesOnScreen(host, signal);
   const [reference] = displaySetService.getDisplaySetsForSeries(referenceSeriesUid);
   const shown = ({ displaySetInstanceUIDs }: Viewport) => displaySetService.getDisplaySetByUID(displaySetInstanceUIDs[0]!);
   const showsReference = (viewport: Viewport) => shown(viewport)?.SeriesInstanceUID === referenceSeriesUid;
@@ -154,9 +170,10 @@ function viewportsWith({ servicesManager: { services } }: OhifHost, segmentation
     services.segmentationService.getSegmentationRepresentations(viewportId, { segmentationId }).length > 0);
 }
 
-async function until<T>(check: () => T | false | undefined, error: () => Error): Promise<T> {
+async function until<T>(check: () => T | false | undefined, error: () => Error, signal: AbortSignal): Promise<T> {
   const deadline = performance.now() + PATIENCE_MS;
   for (;;) {
+    signal.throwIfAborted();
     const value = check();
     if (value) return value;
     if (performance.now() > deadline) throw error();

@@ -10,14 +10,16 @@ import { currentLanguage, explain, fill, formatMl, MESSAGES } from './messages.t
 import { hideToast, openPanel, showToast } from './notify-reader.ts';
 import { progressLine } from './progress-line.ts';
 import { INITIAL, reduce, runToShow } from './run-state.ts';
-import type { Failure, PanelEvent, PanelState } from './run-state.ts';
+import type { Failure, OverlayStyle, PanelEvent, PanelState } from './run-state.ts';
 import {
-  jumpToSegment, offerToHangingProtocols, onStudyInView, removeSegmentation, setSegmentVisible, ShowError, showSegmentation, studyInView,
+  jumpToPoint, jumpToSegment, offerToHangingProtocols, onStudyInView, removeSegmentation, setSegmentVisible, ShowError, showSegmentation,
+  studyInView, styleSegmentation,
 } from './show-segmentation.ts';
 
 /** Time that the hanging protocol waits for the server to say which series is which, ms. */
 const IDENTIFY_PATIENCE_MS = 8000;
 const RESULT_TOAST_MS = 8000;
+const ORDER = [...SEGMENTS].reverse();
 
 /**
  * What goes on between a reader, the server and the viewer while a mode is open: the panel and the commands
@@ -30,6 +32,9 @@ export class TumourSession {
   private stopFollowing = () => {};
   private stopWatching = () => {};
   private shownSegmentation: string | null = null;
+  /** Stops what goes on for the study in view. */
+  private leaving = new AbortController();
+  private lastJump = -1;
 
   constructor(host: OhifHost) {
     this.host = host;
@@ -52,8 +57,8 @@ export class TumourSession {
   leave(): void {
     this.stopWatching();
     this.stopFollowing();
+    this.leaveStudy();
     hideToast(this.host);
-    this.shownSegmentation = null;
     this.current = INITIAL;
   }
 
@@ -107,7 +112,7 @@ export class TumourSession {
     this.dispatch({ kind: 'model-chosen', modelId });
   }
 
-  chooseSeries(sequence: Sequence, seriesInstanceUid: string): void {
+  chooseSeries(sequence: Sequence, seriesInstanceUid: string | null): void {
     this.dispatch({ kind: 'series-chosen', sequence, seriesInstanceUid });
   }
 
@@ -117,20 +122,52 @@ export class TumourSession {
     if (!run?.result || overlay === 'loading') return;
     const { result, studyInstanceUid } = run;
     this.dispatch({ kind: 'overlay', overlay: 'loading' });
+    const { signal } = this.leaving;
     try {
-      const shown = await showSegmentation(this.host, { ...result, studyInstanceUid });
+      const shown = await showSegmentation(this.host, { ...result, studyInstanceUid }, signal);
       if (this.shownSegmentation && this.shownSegmentation !== shown) removeSegmentation(this.host, this.shownSegmentation);
       this.shownSegmentation = shown;
       const [largest] = [...SEGMENTS].sort((a, b) => result.volumesMl[b.name] - result.volumesMl[a.name]);
       if (result.volumesMl.total > 0) jumpToSegment(this.host, shown, largest!.number);
       this.dispatch({ kind: 'overlay', overlay: 'shown' });
+      styleSegmentation(this.host, shown, this.current.overlayStyle);
     } catch (error) {
+      if (signal.aborted) return;
       this.dispatch({ kind: 'overlay', overlay: 'failed', failure: asFailure(error) });
     }
   }
 
   jumpTo(segment: number): void {
     if (this.shownSegmentation) jumpToSegment(this.host, this.shownSegmentation, segment);
+  }
+
+  /** To the next (or previous) part of the tumour, in the panel's order. @param step 1 or -1 */
+  jumpAlong(step: 1 | -1): void {
+    const found = ORDER.filter(({ name }) => (this.current.run?.result?.volumesMl[name] ?? 0) > 0);
+    if (found.length === 0) return;
+    this.lastJump = (Math.max(this.lastJump, step === 1 ? -1 : 0) + step + found.length) % found.length;
+    this.jumpTo(found[this.lastJump]!.number);
+  }
+
+  jumpToDiameters(): void {
+    const centre = this.current.run?.result?.enhancingDiametersMm?.centre;
+    if (this.shownSegmentation && centre) jumpToPoint(this.host, this.shownSegmentation, centre);
+  }
+
+  styleOverlay(style: Partial<OverlayStyle>): void {
+    this.dispatch({ kind: 'overlay-styled', style });
+    if (this.shownSegmentation) styleSegmentation(this.host, this.shownSegmentation, this.current.overlayStyle);
+  }
+
+  toggleOutline(): void {
+    this.styleOverlay({ fill: !this.current.overlayStyle.fill });
+  }
+
+  /** Takes the whole overlay off and puts it back, to compare with the bare images. */
+  toggleOverlay(): void {
+    if (!this.shownSegmentation) return;
+    this.dispatch({ kind: 'segments-hidden', segments: this.current.hiddenSegments.length > 0 ? [] : SEGMENTS.map(({ number }) => number) });
+    this.applyHidden(this.shownSegmentation);
   }
 
   toggleSegment(segment: number): void {
@@ -141,6 +178,17 @@ export class TumourSession {
 
   private identified: Promise<void> = Promise.resolve();
 
+  private applyHidden(segmentationId: string): void {
+    for (const { number } of SEGMENTS) setSegmentVisible(this.host, segmentationId, number, !this.current.hiddenSegments.includes(number));
+  }
+
+  private leaveStudy(): void {
+    this.leaving.abort();
+    this.leaving = new AbortController();
+    this.shownSegmentation = null;
+    this.lastJump = -1;
+  }
+
   private openStudyInView(): void {
     const studyInstanceUid = studyInView(this.host);
     if (studyInstanceUid) this.openStudy(studyInstanceUid);
@@ -149,6 +197,7 @@ export class TumourSession {
   private openStudy(studyInstanceUid: string): void {
     if (studyInstanceUid === this.current.studyInstanceUid) return;
     this.stopFollowing();
+    this.leaveStudy();
     this.dispatch({ kind: 'study-opened', studyInstanceUid });
     this.identified = this.orRefuse(async () =>
       this.dispatch({ kind: 'series-identified', identified: await getStudySeries(studyInstanceUid) }));

@@ -10,6 +10,7 @@ import { modelFolders, readConfig } from './config.ts';
 import { artefactsFolder, openModels, openOrthanc, pendingFolder } from './context.ts';
 import type { ComputeEnd, ComputeJob, ComputeProgress } from './contract/compute.ts';
 import { AppError, UpstreamError } from './domain/errors.ts';
+import { midpoint } from './domain/geometry.ts';
 import { workOf } from './domain/identity.ts';
 import type { SegOn } from './domain/run.ts';
 import { PICTURE } from './flow/publish-runs.ts';
@@ -62,7 +63,9 @@ function toCompleted({ result, stored, referenceSeriesUid, seconds, identity, br
     result: {
       segSeriesUid: stored.segSeriesUid, segInstanceUid: stored.segInstanceUid, srSeriesUid: stored.srSeriesUid, srInstanceUid: stored.srInstanceUid,
       referenceSeriesUid, volumesMl: { total: volumesMl.total, necrotic: volumesMl.necrotic, edema: volumesMl.edema, enhancing: volumesMl.enhancing },
-      enhancingDiametersMm: enhancingDiameters && { longest: enhancingDiameters.longestMm, perpendicular: enhancingDiameters.perpendicularMm },
+      enhancingDiametersMm: enhancingDiameters && {
+        longest: enhancingDiameters.longestMm, perpendicular: enhancingDiameters.perpendicularMm, centre: [...midpoint(...enhancingDiameters.longestEndsMm)],
+      },
       confidence: result.confidence.overall, segmentConfidence: result.confidence.regions, missing: [...result.missing], brainFoundBy,
       ...(stored.alsoOn.length > 0 && { alsoOn: [...stored.alsoOn] }),
     },

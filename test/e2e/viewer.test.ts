@@ -5,7 +5,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { demoTruth } from '../../demo/src/make-demo-study.ts';
+import type { WindowRange } from '../../extension/src/link-windows.ts';
 import type { Run } from '../../inference-server/src/contract/runs.ts';
+import { accessibilityFaults } from '../support/axe.ts';
 import { findChromium, launchBrowser } from '../support/browser.ts';
 import { filesIn, writeDemoCopy } from '../support/demo-copy.ts';
 import { dice, paintedPixels, planeOf, projectedPixels } from '../support/overlay.ts';
@@ -24,10 +26,13 @@ const overlayShown = `${panel} button[aria-pressed="true"]:enabled`;
 interface OhifWindow {
   readonly services: {
     readonly viewportGridService: { getState(): { activeViewportId: string; viewports: Map<string, { viewportId: string; displaySetInstanceUIDs: string[] }> } };
-    readonly cornerstoneViewportService: { getCornerstoneViewport(id: string): { getImageData?(): unknown; getActors(): unknown[] } | null };
+    readonly cornerstoneViewportService: { getCornerstoneViewport(id: string): {
+      getImageData?(): unknown; getActors(): unknown[]; getProperties(): { voiRange: WindowRange }; setProperties(properties: { voiRange: WindowRange }): void;
+    } | null };
     readonly segmentationService: { getSegmentationRepresentations(id: string): unknown[] };
     readonly displaySetService: { getDisplaySetByUID(uid: string): { Modality: string } };
   };
+  readonly commandsManager: { runCommand(name: string): void };
 }
 
 async function lastRun(study: string): Promise<Run> {
@@ -97,13 +102,22 @@ describe.skipIf(!chromium)('the viewer', { timeout: RUN_MS + LOAD_MS }, () => {
     await picture('2-ready');
   });
 
-  it('runs at a click, with progress in the panel and in a toast, and lays the result over all four without a reload', async () => {
-    await page.evaluate(() => { (window as { notReloaded?: boolean }).notReloaded = true; });
+  it('runs at a click, with progress in the panel and in a toast, and stops when it is cancelled', async () => {
     await page.click('[data-cy="SegmentTumour"]');
     await runState('running');
     await page.waitForSelector('[data-sonner-toast]:has-text("Tumour segmentation")');
     await expect(page.getAttribute(`${panel} [role="progressbar"]`, 'aria-valuenow')).resolves.toMatch(/^\d+$/);
     await picture('3-running');
+    await page.click('[data-cy="cerebloom-cancel"]');
+    await runState('cancelled');
+    await page.click('[data-cy="cerebloom-segment"]');
+    await runState('running');
+  });
+
+  it('finds the run again when the browser is reloaded, and lays its result over all four without another reload', async () => {
+    await page.reload();
+    await runState('running');
+    await page.evaluate(() => { (window as { notReloaded?: boolean }).notReloaded = true; });
     await runState('completed', RUN_MS);
     await page.waitForSelector(overlayShown, { timeout: LOAD_MS });
     const shownIn = await page.evaluate(ids => ids.map(id => (window as unknown as OhifWindow).services.segmentationService.getSegmentationRepresentations(id).length), SEQUENCES.map(sequence => `cerebloom-${sequence}`));
@@ -144,6 +158,55 @@ describe.skipIf(!chromium)('the viewer', { timeout: RUN_MS + LOAD_MS }, () => {
       expect(scores.truth, `${sequence}: overlap with the true tumour`).toBeGreaterThan(0.6);
       expect(scores.mirrored, `${sequence}: overlap with the mirror image`).toBeLessThan(0.5);
     }
+  });
+
+  it('links the windows of the four sequences by share, not by number', async () => {
+    const windows = () => page.evaluate(ids => ids.map(id => {
+      const { lower, upper } = (window as unknown as OhifWindow).services.cornerstoneViewportService.getCornerstoneViewport(id)!.getProperties().voiRange;
+      return upper - lower;
+    }), SEQUENCES.map(sequence => `cerebloom-${sequence}`));
+    const halve = () => page.evaluate(id => {
+      const viewport = (window as unknown as OhifWindow).services.cornerstoneViewportService.getCornerstoneViewport(id)!;
+      const { lower, upper } = viewport.getProperties().voiRange;
+      viewport.setProperties({ voiRange: { lower, upper: lower + (upper - lower) / 2 } });
+    }, 'cerebloom-t1');
+    const before = await windows();
+    await halve();
+    await expect.poll(async () => (await windows()).map((width, index) => Number((width / before[index]!).toFixed(2)))).toEqual([0.5, 0.5, 0.5, 0.5]);
+    await page.evaluate(() => (window as unknown as OhifWindow).commandsManager.runCommand('resetViewport'));
+  });
+
+  it('draws outlines in place of areas, and goes to the slice of the longest diameter', async () => {
+    // the key puts back what was hidden
+    await page.locator('canvas').first().click();
+    await page.keyboard.press('o');
+    await page.getByRole('button', { name: 'Hide Enhancing' }).waitFor();
+    await page.click('[data-cy="cerebloom-outline"]');
+    await page.click('[data-cy="cerebloom-diameters"]');
+    const { centre } = (await lastRun(study)).result!.enhancingDiametersMm!;
+    await expect.poll(async () => Math.abs((await planeOf(page, 'cerebloom-t1ce')).originMm[2] - centre![2])).toBeLessThan(1.5);
+    await delay(1500);
+    await picture('4-result-outline');
+    await page.click('[data-cy="cerebloom-outline"]');
+  });
+
+  it('gives SEG, SR and a table as files, and the report as text', async () => {
+    const files: Record<string, Buffer> = {};
+    for (const name of ['seg', 'sr', 'csv']) {
+      const [download] = await Promise.all([page.waitForEvent('download'), page.click(`[data-cy="cerebloom-${name}"]`)]);
+      files[name] = readFileSync(await download.path());
+    }
+    const run = await lastRun(study);
+    expect(files.seg!.equals(Buffer.from(await segOf(run)))).toBe(true);
+    expect(files.sr!.subarray(128, 132).toString()).toBe('DICM');
+    expect(files.csv!.toString()).toContain(`volume_total,${run.result!.volumesMl.total},mL`);
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+    await page.click('[data-cy="cerebloom-copy"]');
+    await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toContain(`Whole tumour: ${run.result!.volumesMl.total.toFixed(1)} mL`);
+  });
+
+  it('gives axe nothing to find in the panel', async () => {
+    expect(await accessibilityFaults(page, panel)).toEqual([]);
   });
 
   it('takes the reader’s decision', async () => {

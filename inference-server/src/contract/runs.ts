@@ -7,7 +7,7 @@ export const UidText = z.string().max(64).regex(/^(0|[1-9]\d*)(\.(0|[1-9]\d*))*$
 const Instant = z.iso.datetime();
 const Ml = z.number().nonnegative().describe('millilitres (cm³)');
 
-export const SeriesChoice = z.partialRecord(z.enum(SEQUENCES), UidText).meta({ id: 'SeriesChoice' });
+export const SeriesChoice = z.partialRecord(z.enum(SEQUENCES), UidText.nullable()).meta({ id: 'SeriesChoice', description: 'null goes on without the sequence' });
 
 export const CreateRun = z.strictObject({
   studyInstanceUid: UidText,
@@ -39,7 +39,10 @@ export const RunResult = z.object({
   srInstanceUid: UidText,
   referenceSeriesUid: UidText,
   volumesMl: RunVolumes,
-  enhancingDiametersMm: z.object({ longest: z.number(), perpendicular: z.number() }).nullable(),
+  enhancingDiametersMm: z.object({
+    longest: z.number(), perpendicular: z.number(),
+    centre: z.tuple([z.number(), z.number(), z.number()]).optional().describe('middle of the longest, in patient space (LPS mm); absent in older runs'),
+  }).nullable(),
   confidence: z.number().min(0).max(1).describe('expected Dice of the whole tumour'),
   segmentConfidence: z.object({ wt: z.number().nullable(), tc: z.number().nullable(), et: z.number().nullable() }),
   missing: z.array(z.enum(SEQUENCES)),

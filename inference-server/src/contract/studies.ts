@@ -11,6 +11,7 @@ export const StudySeries = z.object({
     seriesNumber: z.int().nullable(),
     description: z.string(),
     images: z.int(),
+    middleInstanceUid: UidText.nullable().describe('its middle slice, for a small picture'),
     kind: z.string().describe('t1, t1ce, t2, flair or what else it is'),
     confidence: z.number().min(0).max(1),
     reasons: z.array(z.string()),

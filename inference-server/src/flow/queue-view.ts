@@ -40,6 +40,12 @@ export class QueueView {
     return { queuePosition, etaSeconds: round(ahead / workers + own) };
   }
 
+  /** What a run of the model takes from start to stored result; null until one has completed. */
+  async typicalSeconds(modelId: string): Promise<number | null> {
+    const typical = await this.#typical(modelId);
+    return typical ? round(remainingSeconds(typical, null, 0)) : null;
+  }
+
   async #typical(modelId: string): Promise<Record<Stage, number> | undefined> {
     const kept = this.#history.get(modelId);
     if (kept && this.#now() - kept.at < HISTORY_KEPT_MS) return kept.typical;

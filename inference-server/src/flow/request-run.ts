@@ -8,14 +8,14 @@ import { physicianPseudonym } from '../domain/physician.ts';
 import { newRunId } from '../domain/run-id.ts';
 import { PIPELINE_VERSION, type SegOn, type Trigger } from '../domain/run.ts';
 import type { Sequence, SeriesSelection, Study } from '../domain/study.ts';
-import type { SeriesUid, StudyUid } from '../domain/uid.ts';
-import { selectSeries } from '../steps/select-series.ts';
+import type { StudyUid } from '../domain/uid.ts';
+import { selectSeries, type SeriesOverrides } from '../steps/select-series.ts';
 import type { ModelCatalogue, StudyDirectory } from './ports.ts';
 
 export interface RunRequest {
   readonly studyUid: StudyUid;
   readonly modelId?: string | undefined;
-  readonly overrides?: Partial<Record<Sequence, SeriesUid>> | undefined;
+  readonly overrides?: SeriesOverrides | undefined;
   /** Sequences without which the run must not go on, besides those that the model requires. */
   readonly requires?: readonly Sequence[] | undefined;
   readonly segOn?: SegOn | undefined;

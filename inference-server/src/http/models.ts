@@ -2,16 +2,18 @@ import { Router } from 'express';
 import type { ModelAvailability } from '../adapters/model-availability.ts';
 import type { ModelStore, StoredModel } from '../adapters/model-store.ts';
 import type { Model, ModelList } from '../contract/models.ts';
+import type { QueueView } from '../flow/queue-view.ts';
 import { requires } from './access.ts';
 
 interface ModelsDeps {
   readonly models: ModelStore;
   readonly availability: ModelAvailability;
+  readonly queue: Pick<QueueView, 'typicalSeconds'>;
   readonly config: { readonly DEFAULT_MODEL: string };
 }
 
 export function modelsRouter(deps: ModelsDeps): Router {
-  const { models, availability, config } = deps;
+  const { models, availability, queue, config } = deps;
   const router = Router();
   router.get('/models', requires('view'), async (_req, res) => {
     const list: ModelList = { models: await Promise.all((await models.list()).map(toWire)) };
@@ -22,6 +24,9 @@ export function modelsRouter(deps: ModelsDeps): Router {
   async function toWire(stored: StoredModel): Promise<Model> {
     const { id, version, title, requires, licence, evaluation } = stored.manifest;
     const available = await availability.check(stored).then(() => true, () => false);
-    return { id, version, title, default: id === config.DEFAULT_MODEL, available, requires, licence, card: await models.card(stored), evaluation };
+    return {
+      id, version, title, default: id === config.DEFAULT_MODEL, available, requires, typicalSeconds: await queue.typicalSeconds(id), licence,
+      card: await models.card(stored), evaluation,
+    };
   }
 }

@@ -1,12 +1,13 @@
 import { Router } from 'express';
 import type { RunRecord, RunRepository } from '../adapters/run-repository.ts';
-import { CreateReview, CreateRun, ListRuns, type Queue, type ReviewHistory, type Run, type RunPage } from '../contract/runs.ts';
+import { CreateReview, CreateRun, ListRuns, type Queue, type ReviewHistory, type RunPage } from '../contract/runs.ts';
 import { RequestError } from '../domain/errors.ts';
 import { isFinal } from '../domain/run.ts';
-import type { SeriesUid, StudyUid } from '../domain/uid.ts';
+import type { StudyUid } from '../domain/uid.ts';
 import { requestRun, type RequestDeps } from '../flow/request-run.ts';
 import { reviewRun, type ReviewDeps } from '../flow/review-run.ts';
 import type { QueueView } from '../flow/queue-view.ts';
+import type { SeriesOverrides } from '../steps/select-series.ts';
 import type { AuditLog } from '../adapters/audit-log.ts';
 import { addressOf, callerOf, requires } from './access.ts';
 import { streamEvents } from './run-events.ts';
@@ -32,7 +33,7 @@ export function runsRouter(deps: RunsDeps): Router {
     const who = { actor: caller.name, role: caller.role, address: addressOf(req) };
     try {
       const { run, created } = await requestRun(deps, {
-        studyUid: asked.studyInstanceUid as StudyUid, modelId: asked.model, overrides: asked.series as Partial<Record<keyof Run['series'], SeriesUid>> | undefined,
+        studyUid: asked.studyInstanceUid as StudyUid, modelId: asked.model, overrides: asked.series as SeriesOverrides | undefined,
         segOn: asked.segOn, priority: asked.priority, force: asked.force, trigger: asked.trigger, requestedBy: caller.name,
       });
       await audit.write({ ...who, action: 'run.request', object: run.id, outcome: 'success', detail: created ? 'new' : 'known' });

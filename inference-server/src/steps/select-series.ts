@@ -28,13 +28,16 @@ export class SeriesChosenTwiceError extends AppError {
 /** Of a role that rests on the order of acquisition alone. */
 const UNPROVEN_CONFIDENCE = 0.6;
 
+/** A reader's choice for some sequences; null goes on without the sequence. */
+export type SeriesOverrides = Partial<Record<Sequence, SeriesUid | null>>;
+
 /**
  * Which series of a study are T1, T1ce, T2 and FLAIR, and what every other one is.
  * @param requires sequences without which the run must not go on.
  * @param overrides the reader's own choice, taken before anything identified.
  * @throws NotMrError, SeriesMissingError, SeriesNotInStudyError, SeriesChosenTwiceError
  */
-export function selectSeries(study: Study, requires: readonly Sequence[], overrides: Partial<Record<Sequence, SeriesUid>> = {}): SeriesSelection {
+export function selectSeries(study: Study, requires: readonly Sequence[], overrides: SeriesOverrides = {}): SeriesSelection {
   const modalities = [...new Set(study.series.map(series => series.attributes.modality))];
   if (!modalities.includes('MR')) throw new NotMrError(modalities);
   const looks = withMeaningfulTimes(study.series).map(series => ({ series, look: identifySeries(series) }));
@@ -42,7 +45,8 @@ export function selectSeries(study: Study, requires: readonly Sequence[], overri
   const candidates: Candidate[] = looks.map(({ series, look }) => ({ series, confidence: look.confidence, ...told.get(series.uid)! }));
   const used: Partial<Record<Sequence, SeriesUid>> = {};
   const why = new Map<SeriesUid, string>();
-  for (const [sequence, uid] of Object.entries(overrides) as [Sequence, SeriesUid][]) {
+  for (const [sequence, uid] of Object.entries(overrides) as [Sequence, SeriesUid | null][]) {
+    if (uid === null) continue;
     const chosen = study.series.find(series => series.uid === uid && series.attributes.modality === 'MR');
     if (!chosen) throw new SeriesNotInStudyError(sequence);
     if (why.has(uid)) throw new SeriesChosenTwiceError();
@@ -51,7 +55,7 @@ export function selectSeries(study: Study, requires: readonly Sequence[], overri
   }
   const byHand = new Set(why.keys());
   for (const sequence of SEQUENCES) {
-    if (used[sequence]) continue;
+    if (used[sequence] || overrides[sequence] === null) continue;
     const best = bestOf(candidates.filter(c => c.kind === sequence && !byHand.has(c.series.uid)), candidates);
     if (!best) continue;
     used[sequence] = best.series.uid;

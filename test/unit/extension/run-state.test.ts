@@ -21,6 +21,11 @@ describe('the state of the panel', () => {
     expect(runState(after(opened, { kind: 'run-requested' }))).toBe('queued');
   });
 
+  it('keeps how the reader wants overlays to look from one study to the next', () => {
+    const state = after(opened, { kind: 'overlay-styled', style: { fill: false } }, { kind: 'study-opened', studyInstanceUid: '1.2.4' });
+    expect(state.overlayStyle).toEqual({ opacity: 0.5, fill: false });
+  });
+
   it('counts a refused request as failed', () => {
     expect(runState(after(opened, { kind: 'run-requested' }, refused))).toBe('failed');
   });

@@ -40,6 +40,16 @@ describe('selecting the series of a study', () => {
     expect(selectSeries(aStudy(t1, t1ce, t2, flair, other), SEQUENCES, { flair: other.uid }).used.flair).toBe(other.uid);
   });
 
+  it('goes on without a sequence that the reader dropped, and keeps its series out of every other place', () => {
+    const { used, identities } = selectSeries(aStudy(t1, t1ce, t2, flair), ['t1ce', 'flair'], { t2: null });
+    expect(used).toEqual({ t1: t1.uid, t1ce: t1ce.uid, flair: flair.uid });
+    expect(identities.find(({ uid }) => uid === t2.uid)!.used).toBe(false);
+  });
+
+  it('does not go on without a sequence that the model needs', () => {
+    expect(() => selectSeries(aStudy(t1, t1ce, t2, flair), ['t1ce', 'flair'], { flair: null })).toThrow('The study has no FLAIR series');
+  });
+
   it('refuses a choice that is not in the study', () => {
     expect(() => selectSeries(aStudy(t1, t1ce, t2, flair), SEQUENCES, { t2: aSeries('elsewhere').uid })).toThrow('The series chosen for T2 is not an MR series of this study');
   });

@@ -1,0 +1,32 @@
+import { describe, expect, it } from 'vitest';
+import { reportCsv, reportText } from '../../../extension/src/report-text.ts';
+import { aResult } from '../../support/runs.ts';
+import { aWireRun } from '../../support/wire-run.ts';
+
+describe('a report as text', () => {
+  it('gives the volumes in the reader’s language, with its decimal sign', () => {
+    const text = reportText('fr', aWireRun(), aResult());
+    expect(text).toContain('Tumeur totale : 30,0 mL');
+    expect(text).toContain('Prise de contraste : 10,0 mL');
+  });
+
+  it('says that no tumour was found, and gives no volumes of parts then', () => {
+    const none = { ...aResult(), volumesMl: { total: 0, necrotic: 0, edema: 0, enhancing: 0 }, enhancingDiametersMm: null };
+    const text = reportText('en', aWireRun(), none);
+    expect(text).toContain('No tumour was found');
+    expect(text).not.toContain('mL');
+  });
+
+  it('names the sequences that were missing', () => {
+    expect(reportText('en', aWireRun(), { ...aResult(), missing: ['t2'] })).toContain('T2 missing');
+  });
+});
+
+describe('the measurements as a table', () => {
+  it('have a decimal point and a unit on each row, and nothing where nothing was measured', () => {
+    const rows = reportCsv({ ...aResult(), enhancingDiametersMm: null }).split('\r\n');
+    expect(rows).toContain('volume_total,30,mL');
+    expect(rows).toContain('enhancing_longest_diameter,,mm');
+    expect(new Set(rows.filter(Boolean).map(row => row.split(',').length))).toEqual(new Set([3]));
+  });
+});
