@@ -53,7 +53,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--fold", default="0", choices=FOLD_NAMES)
     parser.add_argument("--seed", type=int, default=0, help="as in training")
     parser.add_argument("--case", action="append", help="only this case; may be repeated")
-    parser.add_argument("--flips", action="store_true", help="mean over the eight mirrorings")
+    parser.add_argument(
+        "--flip", dest="flips", action="append", default=[], type=lambda digits: [int(digit) for digit in digits],
+        help="also the image mirrored along these axes, 0 … 2; may be repeated: --flip 0 --flip 1 --flip 01",
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()

@@ -80,7 +80,7 @@ background 0; a missing modality is all 0. **Output** `{OUTPUT}`: logits of WT, 
 
 ## Figures
 
-{weights} Dice at a probability of 0.5{", mean of eight mirrorings" if reports[0]["flips"] else ""}; mean over the
+{weights} Dice at a probability of 0.5{f", mean of the input and {len(reports[0]['flips'])} mirrored ones" if reports[0]["flips"] else ""}; mean over the
 {len(complete)} held-out cases, ET over those that have enhancing tumour.
 
 | input | WT | TC | ET |

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import combinations
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -36,12 +35,13 @@ def onnx_network(path: str, threads: int) -> Network:
     return lambda image: session.run(None, {name: image})[0]
 
 
-def predict(network: Network, image: np.ndarray, flips: bool) -> np.ndarray:
-    """z-scores [4, x, y, z] → probabilities float32 [3, x, y, z]; with `flips` the mean over the eight mirrorings."""
+def predict(network: Network, image: np.ndarray, flips: Sequence[Sequence[int]]) -> np.ndarray:
+    """z-scores [4, x, y, z] → probabilities float32 [3, x, y, z]: the mean over the image and its mirror images, each
+    along the spatial axes that `flips` gives."""
     shape = image.shape[1:]
     padding = [(0, -n % SIDE_MULTIPLE) for n in shape]
     padded = np.pad(np.asarray(image, np.float32), [(0, 0), *padding])[None]
-    mirrorings = [axes for n in range(4) for axes in combinations((2, 3, 4), n)] if flips else [()]
+    mirrorings = [tuple(axis + 2 for axis in axes) for axes in ((), *flips)]
     total = np.zeros((len(REGIONS), *padded.shape[2:]), np.float32)
     for axes in mirrorings:
         logits = network(np.ascontiguousarray(np.flip(padded, axes)))
@@ -56,7 +56,9 @@ def dice(truth: np.ndarray, found: np.ndarray) -> float | None:
     return float(2 * (truth & found).sum() / (truth.sum() + found.sum()))
 
 
-def score(network: Network, case: Case, without: tuple[str, ...] = (), flips: bool = False) -> dict[str, dict]:
+def score(
+    network: Network, case: Case, without: tuple[str, ...] = (), flips: Sequence[Sequence[int]] = ()
+) -> dict[str, dict]:
     """Dice and volumes (mL) per region, at a probability of 0.5, with the modalities `without` left out."""
     image = np.array(case.image, np.float32)
     for index, modality in enumerate(MODALITIES):
