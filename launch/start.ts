@@ -112,6 +112,8 @@ CereBloom is running.
   Work list  ${url}/work-list (every study with its state; segment several at once)
   Dashboard  ${url}/dashboard
   Studies    ${url}/ (drop DICOM files on it, or send them to the DICOM port ${orthancDicomPort})
+  Work list  ${url}/work-list
+  Dashboard  ${url}/dashboard
   API        ${url}/docs
   MLflow     ${mlflowUrl}
   Scripts    ${join(home, 'demo.json')} has the address and the token
