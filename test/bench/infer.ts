@@ -32,7 +32,7 @@ export const bench: Bench = async () => {
     return results;
   }
   const manifest = parseManifest(readFileSync('models/recipes/deepmedic-captk.json', 'utf8'), 'deepmedic-captk.json');
-  const deepMedic = await measured('infer-deepmedic', await OnnxModel.open(manifest, readFileSync(join(sharedFolder, DEEPMEDIC)), 0), volumes, 1);
+  const deepMedic = await measured('infer-deepmedic', await OnnxModel.open(manifest, [readFileSync(join(sharedFolder, DEEPMEDIC))], 0), volumes, 1);
   results.push(deepMedic);
   const peer = askPeer('sliding_window.py', ['deepmedic', ...Object.values(FILES).map(name => join(sharedFolder, CASE, `${name}.nii.gz`)), '--model', join(sharedFolder, DEEPMEDIC)]);
   if (peer) {

@@ -29,7 +29,7 @@ const orthanc = openOrthanc(config, config.ORTHANC_PATIENCE_MS);
 const brainExtractor = await findBrainExtractor(modelFolders(config), config.INFERENCE_THREADS);
 const registration = new ElastixRegistration();
 const model = manifestFile && modelFile
-  ? await OnnxModel.open(parseManifest(readFileSync(manifestFile, 'utf8'), manifestFile), readFileSync(modelFile), config.INFERENCE_THREADS)
+  ? await OnnxModel.open(parseManifest(readFileSync(manifestFile, 'utf8'), manifestFile), [readFileSync(modelFile)], config.INFERENCE_THREADS)
   : await openModels(config).load(config.DEFAULT_MODEL);
 
 process.on('message', async () => {

@@ -32,7 +32,7 @@ const NOT_NEEDED: { brainExtractor: BrainExtractor; registration: Registration }
 
 async function segment({ requires = [] as readonly Sequence[], request = {} as Partial<SegmentRequest>, signal = undefined as AbortSignal | undefined, onProgress = (_stage: Stage, _share: number) => {} } = {}) {
   const { network, manifest } = aGliomaModel(requires);
-  const model = await OnnxModel.open(manifest, network, 1);
+  const model = await OnnxModel.open(manifest, [network], 1);
   try {
     return await segmentStudy(
       { source: await DicomFolder.open(folder), store: new ResultFolder(join(folder, 'out')), model, ...NOT_NEEDED, onProgress, signal },

@@ -46,7 +46,7 @@ describe('DeepMedic of CaPTk', () => {
   const absent = lacks(GLIOMA, DEEPMEDIC);
   it.skipIf(absent)(`gives a glioma the Dice of its original tiling${absent && `: ${absent}`}`, { timeout: 10 * MINUTES }, async () => {
     const manifest = parseManifest(readFileSync('models/recipes/deepmedic-captk.json', 'utf8'), 'recipe');
-    const model = await OnnxModel.open(manifest, readFileSync(join(sharedFolder, DEEPMEDIC)), 0);
+    const model = await OnnxModel.open(manifest, [readFileSync(join(sharedFolder, DEEPMEDIC))], 0);
     const { scores } = await evaluateCase({ volumes: await glioma(), truth: await read(GLIOMA, 'seg.nii.gz'), model, brainExtractor: noBrainNeeded });
     await model.close();
     expect(scores.wt.dice).toBeCloseTo(0.941, 3);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { ModelError } from '../domain/errors.ts';
-import { Manifest } from '../domain/manifest.ts';
+import { filesOf, Manifest } from '../domain/manifest.ts';
 import { dryRun, OnnxModel } from './onnx-model.ts';
 
 /** A model as it lies in a folder; nothing of it has been loaded. */
@@ -78,23 +78,25 @@ export class ModelStore {
   }
 
   /**
-   * The bytes of the model's file, checked.
+   * The bytes of the model's files, checked, in the manifest's order.
    * @throws ModelError `MODEL_FILE_MISSING`, `MODEL_CHECKSUM`
    */
-  async read({ manifest, folder }: StoredModel): Promise<Uint8Array> {
-    let bytes: Uint8Array;
-    try {
-      bytes = await readFile(join(folder, manifest.file));
-    } catch (cause) {
-      const hint = manifest.source ? `; get it with: npm run models -- get ${manifest.id}` : '';
-      throw new ModelError('MODEL_FILE_MISSING', `The file ${manifest.file} of model ${manifest.id} ${manifest.version} is missing${hint}`, cause);
-    }
-    const sha256 = sha256Of(bytes);
-    if (sha256 !== manifest.sha256) {
-      throw new ModelError('MODEL_CHECKSUM',
-        `The file of model ${manifest.id} ${manifest.version} is not the one of its manifest (sha256 ${sha256.slice(0, 12)}… instead of ${manifest.sha256.slice(0, 12)}…)`);
-    }
-    return bytes;
+  async read({ manifest, folder }: StoredModel): Promise<Uint8Array[]> {
+    const name = `model ${manifest.id} ${manifest.version}`;
+    return Promise.all(filesOf(manifest).map(async ({ file, sha256, source }) => {
+      let bytes: Uint8Array;
+      try {
+        bytes = await readFile(join(folder, file));
+      } catch (cause) {
+        const hint = source ? `; get it with: npm run models -- get ${manifest.id}` : '';
+        throw new ModelError('MODEL_FILE_MISSING', `The file ${file} of ${name} is missing${hint}`, cause);
+      }
+      const found = sha256Of(bytes);
+      if (found !== sha256) {
+        throw new ModelError('MODEL_CHECKSUM', `The file ${file} of ${name} is not the one of its manifest (sha256 ${found.slice(0, 12)}… instead of ${sha256.slice(0, 12)}…)`);
+      }
+      return bytes;
+    }));
   }
 
   /** Opens a model, after checking its file. @throws ModelError with any of its codes but `MODEL_OUTPUT`. */
@@ -106,25 +108,23 @@ export class ModelStore {
   /**
    * Adds a model to the last of the folders, after a run on a small input. Models are immutable: the same id and version with
    * other bytes is refused, with the same bytes nothing happens.
-   * @param card Markdown, or null.
+   * @param given the model's files in any order; their checksums tell which is which. @param card Markdown, or null.
    * @throws ModelError `MODEL_CHECKSUM`, `MODEL_INVALID`, `MODEL_OUTPUT` that say what is wrong
    */
-  async add(manifest: Manifest, bytes: Uint8Array, card: string | null, by: string, at: Date): Promise<'added' | 'already there'> {
-    const sha256 = sha256Of(bytes);
-    if (sha256 !== manifest.sha256) {
-      throw new ModelError('MODEL_CHECKSUM', `sha256: the manifest says ${manifest.sha256}, the file has ${sha256}`);
-    }
+  async add(manifest: Manifest, given: readonly Uint8Array[], card: string | null, by: string, at: Date): Promise<'added' | 'already there'> {
+    const bytes = matched(manifest, given);
     const { id, version } = manifest;
     const same = (await this.list()).find(stored => stored.manifest.id === id && stored.manifest.version === version);
     if (same) {
       if (isDeepStrictEqual(same.manifest, manifest) && await this.read(same).then(() => true, () => false)) return 'already there';
-      throw new ModelError('MODEL_INVALID', `version: ${id} ${version} is already there with another ${same.manifest.sha256 === sha256 ? 'manifest or a damaged file' : 'file'}; models are immutable, so give this one a new version`);
+      const sameFiles = isDeepStrictEqual(checksumsOf(same.manifest), checksumsOf(manifest));
+      throw new ModelError('MODEL_INVALID', `version: ${id} ${version} is already there with another ${sameFiles ? 'manifest or a damaged file' : 'file'}; models are immutable, so give this one a new version`);
     }
     await this.#tryOut(manifest, bytes);
     const folder = join(this.#folders.at(-1)!, id, version);
     const unfinished = `${folder}.${randomUUID()}.new`;
     await mkdir(unfinished, { recursive: true });
-    await writeFile(join(unfinished, manifest.file), bytes);
+    for (const [index, { file }] of filesOf(manifest).entries()) await writeFile(join(unfinished, file), bytes[index]!);
     if (card !== null) await writeFile(join(unfinished, 'README.md'), card);
     await writeFile(join(unfinished, ADDED_FILE), `${JSON.stringify({ by, at: at.toISOString() })}\n`);
     await writeFile(join(unfinished, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
@@ -138,7 +138,7 @@ export class ModelStore {
     await this.#tryOut(stored.manifest, await this.read(stored));
   }
 
-  async #tryOut(manifest: Manifest, bytes: Uint8Array): Promise<void> {
+  async #tryOut(manifest: Manifest, bytes: readonly Uint8Array[]): Promise<void> {
     const model = await OnnxModel.open(manifest, bytes, this.#threads);
     try {
       await dryRun(model);
@@ -151,6 +151,21 @@ export class ModelStore {
   async card({ folder }: StoredModel): Promise<string> {
     return (await readIfPresent(join(folder, 'README.md'))) ?? '';
   }
+}
+
+const checksumsOf = (manifest: Manifest): string[] => filesOf(manifest).map(({ sha256 }) => sha256);
+
+/** The given files in the manifest's order. @throws ModelError `MODEL_CHECKSUM` where they aren't those of the manifest. */
+function matched(manifest: Manifest, given: readonly Uint8Array[]): Uint8Array[] {
+  const wanted = checksumsOf(manifest);
+  const found = given.map(sha256Of);
+  if (given.length !== wanted.length) throw new ModelError('MODEL_CHECKSUM', `files: the manifest has ${wanted.length}, ${given.length} were given`);
+  return wanted.map((sha256, index) => {
+    const at = found.indexOf(sha256);
+    if (at >= 0) return given[at]!;
+    const field = manifest.files ? `files.${index}.sha256` : 'sha256';
+    throw new ModelError('MODEL_CHECKSUM', `${field}: the manifest says ${sha256}, the file has ${found.find(other => !wanted.includes(other)) ?? found.join(', ')}`);
+  });
 }
 
 export const sha256Of = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');

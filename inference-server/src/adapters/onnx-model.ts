@@ -17,37 +17,53 @@ export async function openSession(bytes: Uint8Array, threads: number): Promise<o
   }
 }
 
-/** A tumour network in ONNX Runtime. Holds native memory: `close` it. */
+/** A tumour network in ONNX Runtime, or several whose answers are averaged. Holds native memory: `close` it. */
 export class OnnxModel implements TumourModel {
   readonly manifest: Manifest;
-  /** Spent in the session's own `run` since the model was opened. */
+  /** Spent in the sessions' own `run` since the model was opened. */
   runSeconds = 0;
-  readonly #session: ort.InferenceSession;
+  readonly #sessions: readonly ort.InferenceSession[];
 
-  private constructor(manifest: Manifest, session: ort.InferenceSession) {
+  private constructor(manifest: Manifest, sessions: readonly ort.InferenceSession[]) {
     this.manifest = manifest;
-    this.#session = session;
+    this.#sessions = sessions;
   }
 
-  /** @throws ModelError `MODEL_INVALID` where the file isn't a network with the manifest's input and output. */
-  static async open(manifest: Manifest, bytes: Uint8Array, threads: number): Promise<OnnxModel> {
-    const session = await openSession(bytes, threads);
-    for (const [what, name, names] of [
-      ['input', manifest.inputName, session.inputNames], ['output', manifest.outputName, session.outputNames],
-    ] as const) {
-      if (!names.includes(name)) throw new ModelError('MODEL_INVALID', `The model has no ${what} "${name}" (it has ${names.join(', ')})`);
+  /** @param files in the manifest's order. @throws ModelError `MODEL_INVALID` where one isn't a network with the manifest's input and output. */
+  static async open(manifest: Manifest, files: readonly Uint8Array[], threads: number): Promise<OnnxModel> {
+    const sessions: ort.InferenceSession[] = [];
+    try {
+      for (const bytes of files) {
+        const session = await openSession(bytes, threads);
+        sessions.push(session);
+        checkNames(manifest, session);
+      }
+    } catch (cause) {
+      for (const session of sessions) await session.release();
+      throw cause;
     }
-    if (session.inputNames.length > 1) throw new ModelError('MODEL_INVALID', `The model has ${session.inputNames.length} inputs; one is supported`);
-    return new OnnxModel(manifest, session);
+    return new OnnxModel(manifest, sessions);
   }
 
   async infer(input: Float32Array, size: Vec3): Promise<Float32Array> {
+    const tensor = new ort.Tensor('float32', input, [1, this.manifest.channels.length, ...size]);
+    const [first, ...others] = this.#sessions;
+    const answer = await this.#run(first!, tensor, size);
+    for (const session of others) {
+      const other = await this.#run(session, tensor, size);
+      if (other.length !== answer.length) throw new ModelError('MODEL_OUTPUT', `The networks of the ensemble answer with ${answer.length} and ${other.length} values`);
+      for (let at = 0; at < answer.length; at++) answer[at]! += other[at]!;
+    }
+    if (others.length > 0) for (let at = 0; at < answer.length; at++) answer[at]! /= this.#sessions.length;
+    return answer;
+  }
+
+  async #run(session: ort.InferenceSession, tensor: ort.Tensor, size: Vec3): Promise<Float32Array> {
     const { inputName, outputName, channels } = this.manifest;
-    const tensor = new ort.Tensor('float32', input, [1, channels.length, ...size]);
     const begin = performance.now();
     let answers: ort.InferenceSession.OnnxValueMapType;
     try {
-      answers = await this.#session.run({ [inputName]: tensor }, [outputName]);
+      answers = await session.run({ [inputName]: tensor }, [outputName]);
     } catch (cause) {
       throw new ModelError('MODEL_OUTPUT', `The model failed on an input of ${channels.length} × ${size.join(' × ')}`, cause);
     } finally {
@@ -59,8 +75,17 @@ export class OnnxModel implements TumourModel {
   }
 
   async close(): Promise<void> {
-    await this.#session.release();
+    for (const session of this.#sessions) await session.release();
   }
+}
+
+function checkNames(manifest: Manifest, session: ort.InferenceSession): void {
+  for (const [what, name, names] of [
+    ['input', manifest.inputName, session.inputNames], ['output', manifest.outputName, session.outputNames],
+  ] as const) {
+    if (!names.includes(name)) throw new ModelError('MODEL_INVALID', `The model has no ${what} "${name}" (it has ${names.join(', ')})`);
+  }
+  if (session.inputNames.length > 1) throw new ModelError('MODEL_INVALID', `The model has ${session.inputNames.length} inputs; one is supported`);
 }
 
 /**

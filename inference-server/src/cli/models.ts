@@ -8,11 +8,12 @@ import { buildDeepbet, DEEPBET_FILES, DEEPBET_WHEEL } from '../adapters/deepbet-
 import { ModelStore, parseManifest, sha256Of, type StoredModel } from '../adapters/model-store.ts';
 import { addedModelsFolder, ConfigError, modelFolders, readConfig, type Config } from '../config.ts';
 import { AppError, ModelError } from '../domain/errors.ts';
+import { filesOf } from '../domain/manifest.ts';
 
 const USAGE = `The models that this installation has.
 
   npm run models -- list [--json]              what there is, its licence and figures
-  npm run models -- add <model.onnx> --manifest <manifest.json> [--card <README.md>]
+  npm run models -- add <model.onnx> … --manifest <manifest.json> [--card <README.md>]
                                                checks a model and adds it; models/README.md tells how
   npm run models -- verify [<id>[@<version>]]  checks files again, against their manifests and by a run
   npm run models -- get brain-extraction       makes the networks that find the brain in a head
@@ -30,17 +31,18 @@ class GetError extends Error {
 
 async function main(args: string[]): Promise<void> {
   const { values, positionals } = parse(args);
-  const [command, subject, ...rest] = positionals;
+  const [command, ...subjects] = positionals;
+  const [subject, ...rest] = subjects;
   if (values.help || !command) {
     process.stdout.write(USAGE);
     return;
   }
-  if (rest.length > 0) throw new UsageError(`Unexpected ${rest.join(' ')}`);
+  if (rest.length > 0 && command !== 'add') throw new UsageError(`Unexpected ${rest.join(' ')}`);
   const config = readConfig(process.env);
   const store = new ModelStore(modelFolders(config), config.INFERENCE_THREADS);
   switch (command) {
     case 'list': return list(store, config, values.json ?? false);
-    case 'add': return add(store, config, subject, values.manifest, values.card);
+    case 'add': return add(store, config, subjects, values.manifest, values.card);
     case 'verify': return verify(store, config, subject);
     case 'get': return get(store, config, subject);
     default: throw new UsageError(`Unknown command ${command}`);
@@ -83,12 +85,12 @@ function describe({ manifest, added }: StoredModel, isDefault: boolean, problem:
   ].join('');
 }
 
-async function add(store: ModelStore, config: Config, file: string | undefined, manifestFile: string | undefined, cardFile: string | undefined): Promise<void> {
-  if (!file) throw new UsageError('Which file? Give the path of an ONNX model');
+async function add(store: ModelStore, config: Config, files: readonly string[], manifestFile: string | undefined, cardFile: string | undefined): Promise<void> {
+  if (files.length === 0) throw new UsageError('Which file? Give the path of an ONNX model');
   if (!manifestFile) throw new UsageError('--manifest is missing: the JSON file that says how the model wants its input (models/README.md; ready ones in models/recipes)');
   const manifest = parseManifest(await readGiven(manifestFile, 'utf8'), manifestFile);
   const card = cardFile ? await readGiven(cardFile, 'utf8') : null;
-  const outcome = await store.add(manifest, await readGiven(file), card, userInfo().username, new Date());
+  const outcome = await store.add(manifest, await Promise.all(files.map(file => readGiven(file))), card, userInfo().username, new Date());
   const name = `${manifest.id} ${manifest.version}`;
   process.stdout.write(outcome === 'added'
     ? `${name} is added to ${addedModelsFolder(config)}: checksum, input, output and labels fit its manifest.\nUse it with --model ${manifest.id}, or DEFAULT_MODEL=${manifest.id}.\n`
@@ -128,12 +130,14 @@ async function get(store: ModelStore, config: Config, id: string | undefined): P
     process.stdout.write(`${id} ${manifest.version} is already there.\n`);
     return;
   }
-  if (!manifest.source) throw new GetError(`The manifest of ${id} names no source for its file`);
-  process.stdout.write(`Fetching ${manifest.source} …\n`);
-  const bytes = await fetchSource(manifest.source);
-  const sha256 = sha256Of(bytes);
-  if (sha256 !== manifest.sha256) throw new GetError(`What came from ${manifest.source} is not the file of the manifest (sha256 ${sha256})`);
-  await writeWhole(join(folder, manifest.file), bytes);
+  for (const { file, sha256, source } of filesOf(manifest)) {
+    if (!source) throw new GetError(`The manifest of ${id} names no source for ${file}`);
+    process.stdout.write(`Fetching ${source} …\n`);
+    const bytes = await fetchSource(source);
+    const found = sha256Of(bytes);
+    if (found !== sha256) throw new GetError(`What came from ${source} is not the file of the manifest (sha256 ${found})`);
+    await writeWhole(join(folder, file), bytes);
+  }
   process.stdout.write(`${id} ${manifest.version} is there, its checksum fits.\n`);
 }
 

@@ -52,7 +52,13 @@ const Output = z.discriminatedUnion('kind', [
 
 const Axis = z.enum(['L', 'R', 'P', 'A', 'S', 'I']);
 
-export const Manifest = z.strictObject({
+const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+const FileName = z.string().regex(/^[\w-][\w.-]*$/, 'must be the name of a file beside the manifest');
+
+/** A set of axes, each at most once; `''` is the image as it is. */
+const Mirroring = z.string().regex(/^(?!.*(.).*\1)[LRPASI]{0,3}$/, 'must name axes of the model, each once');
+
+const ManifestFields = z.strictObject({
   id: z.string().regex(/^[a-z0-9][a-z0-9-]{1,63}$/),
   version: z.string().regex(/^\d+\.\d+\.\d+$/),
   title: z.string().min(1),
@@ -65,10 +71,13 @@ export const Manifest = z.strictObject({
   outputName: z.string(),
   normalisation: Normalisation,
   tiling: Tiling,
-  flips: z.boolean().default(false).describe('average over the eight mirrored inputs'),
+  flips: z.union([z.boolean(), z.array(Mirroring).min(1)]).default(false)
+    .describe('average over mirrored inputs: each entry names the `axes` along which one is mirrored; true: all eight'),
   output: Output,
-  file: z.string().regex(/^[\w-][\w.-]*$/, 'must be the name of a file beside the manifest').default('model.onnx'),
-  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  file: FileName.default('model.onnx'),
+  sha256: Sha256.optional().describe('of the file; absent where `files` are given'),
+  files: z.array(z.strictObject({ file: FileName, sha256: Sha256, source: z.string().optional() })).min(2).optional()
+    .describe('an ensemble: several networks of one kind whose answers are averaged'),
   source: z.string().optional().describe('where `models get` finds the file when it is not beside the manifest'),
   licence: z.string().min(1),
   training: z.strictObject({ cases: z.array(z.string()), note: z.string() }),
@@ -78,5 +87,28 @@ export const Manifest = z.strictObject({
     dice: z.strictObject({ wt: z.number(), tc: z.number(), et: z.number() }),
   })),
 });
+export const Manifest = ManifestFields
+  .refine(({ sha256, files }) => (sha256 === undefined) !== (files === undefined), { path: ['sha256'], message: 'give either sha256 (one file) or files (an ensemble)' })
+  .refine(({ files = [] }) => new Set(files.map(({ file }) => file)).size === files.length, { path: ['files'], message: 'must have different names' })
+  .refine(({ flips, axes }) => typeof flips === 'boolean' || (new Set(flips.map(sorted)).size === flips.length && flips.every(flip => [...flip].every(axis => (axes as string[]).includes(axis)))),
+    { path: ['flips'], message: 'must name axes of `axes`, no mirroring twice' });
 /** The facts of a model that the code needs; `models/<id>/manifest.json`. */
 export type Manifest = Readonly<z.infer<typeof Manifest>>;
+
+/** One network's file, beside the manifest. */
+export interface ModelFile {
+  readonly file: string;
+  readonly sha256: string;
+  readonly source?: string | undefined;
+}
+
+/** The files of a model: one, or those of an ensemble. */
+export const filesOf = ({ file, sha256, files, source }: Manifest): readonly ModelFile[] => files ?? [{ file, sha256: sha256!, source }];
+
+/** The mirrorings whose answers are averaged, as sets of axes: bit 0 the slowest, bit 2 the fastest. */
+export function mirroringsOf({ flips, axes }: Pick<Manifest, 'flips' | 'axes'>): readonly number[] {
+  if (typeof flips === 'boolean') return flips ? [0, 1, 2, 3, 4, 5, 6, 7] : [0];
+  return flips.map(flip => axes.reduce((bits, axis, index) => bits | (flip.includes(axis) ? 1 << index : 0), 0));
+}
+
+const sorted = (letters: string): string => [...letters].sort().join('');

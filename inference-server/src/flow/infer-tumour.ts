@@ -1,5 +1,6 @@
 import { ModelError } from '../domain/errors.ts';
 import type { Vec3 } from '../domain/geometry.ts';
+import { mirroringsOf } from '../domain/manifest.ts';
 import type { TumourProbabilities } from '../domain/probabilities.ts';
 import { gridOfBox, type Box, type GridView } from '../steps/model-grid.ts';
 import { blendTile, finishBlending, mirror, placeTile, planTiles, touchesBrain, type Tile } from '../steps/tiles.ts';
@@ -23,10 +24,10 @@ interface Options {
 
 /** Runs the model over the brain, tile by tile, through one input buffer. @throws the signal's reason when aborted. */
 export async function inferTumour({ model, channels, view, box, brain, headVisible, onProgress, signal }: Options): Promise<TumourProbabilities> {
-  const { tiling, output, flips } = model.manifest;
+  const { tiling, output } = model.manifest;
   const plan = planTiles(tiling, box);
   const tiles = plan.tiles.filter(tile => touchesBrain(brain, view, tile.output.low, tile.output.size));
-  const mirrorings = flips ? [0, 1, 2, 3, 4, 5, 6, 7] : [0];
+  const mirrorings = mirroringsOf(model.manifest);
   const runs = tiles.length * mirrorings.length;
   const geometry = gridOfBox(view.geometry, plan.low, plan.size);
   const result = (values: Float32Array): TumourProbabilities => ({ kind: output.kind, geometry, values });
@@ -44,11 +45,11 @@ export async function inferTumour({ model, channels, view, box, brain, headVisib
       const expected = outputChannels(output) * count(part.size);
       if (answer.length !== expected) throw new ModelError('MODEL_OUTPUT', `The model answered ${answer.length} values where ${expected} were expected`);
       if (axes) mirror(answer, outputChannels(output), part.size, axes);
-      const values = toProbabilities(answer, output, part.low, part.size, view, brain);
-      sum = sum ? addTo(sum, values) : values;
+      sum = sum ? addTo(sum, answer) : answer;
       onProgress(++done / runs);
     }
-    return mirrorings.length > 1 ? divideBy(sum!, mirrorings.length) : sum!;
+    // The mean of what the network answers (of logits, where it answers those), so that probabilities are made once.
+    return toProbabilities(mirrorings.length > 1 ? divideBy(sum!, mirrorings.length) : sum!, output, part.low, part.size, view, brain);
   };
 
   if (plan.tiles.length === 1 && plan.tiles[0]!.output.size.every((n, axis) => n === plan.size[axis])) {

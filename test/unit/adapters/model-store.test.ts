@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ModelStore, parseManifest } from '../../../inference-server/src/adapters/model-store.ts';
+import { ModelStore, parseManifest, sha256Of } from '../../../inference-server/src/adapters/model-store.ts';
 import type { Manifest } from '../../../inference-server/src/domain/manifest.ts';
 import { aManifest, aPointwiseNetwork } from '../../support/networks.ts';
 
@@ -18,7 +18,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(root, { recursive: true }));
 
-const add = (manifest: Manifest, bytes = NETWORK) => store.add(manifest, bytes, '# Card', 'someone', NOW);
+const add = (manifest: Manifest, bytes = NETWORK) => store.add(manifest, [bytes], '# Card', 'someone', NOW);
 async function ship(manifest: Manifest, bytes: Uint8Array | null): Promise<void> {
   await mkdir(join(root, 'shipped', manifest.id), { recursive: true });
   await writeFile(join(root, 'shipped', manifest.id, 'manifest.json'), JSON.stringify(manifest));
@@ -64,13 +64,30 @@ describe('adding a model', () => {
   it('keeps its file, manifest and card', async () => {
     expect(await add(aManifest(NETWORK))).toBe('added');
     const stored = await store.find('test-model');
-    expect(new Uint8Array(await store.read(stored))).toEqual(NETWORK);
+    expect((await store.read(stored)).map(bytes => new Uint8Array(bytes))).toEqual([NETWORK]);
     expect(await store.card(stored)).toBe('# Card');
   });
 
   it('does nothing when the same is there', async () => {
     await add(aManifest(NETWORK));
     expect(await add(aManifest(NETWORK))).toBe('already there');
+  });
+
+  it('takes the files of an ensemble in any order, and averages their answers', async () => {
+    const { sha256: _, ...manifest } = aManifest(NETWORK);
+    const ensemble: Manifest = { ...manifest, files: [{ file: 'a.onnx', sha256: sha256Of(NETWORK) }, { file: 'b.onnx', sha256: sha256Of(OTHER) }] };
+    expect(await store.add(ensemble, [OTHER, NETWORK], null, 'someone', NOW)).toBe('added');
+    expect(await store.add(ensemble, [NETWORK, OTHER], null, 'someone', NOW)).toBe('already there');
+    const model = await store.load('test-model');
+    const answer = await model.infer(new Float32Array(4).fill(1), [1, 1, 1]);
+    await model.close();
+    expect([...answer]).toEqual([3, 1, 1]);
+  });
+
+  it.each([['too few', [NETWORK]], ['another one', [NETWORK, NETWORK]]])('says so when an ensemble is given %s', async (_what, files) => {
+    const { sha256: _sha, ...manifest } = aManifest(NETWORK);
+    const ensemble: Manifest = { ...manifest, files: [{ file: 'a.onnx', sha256: sha256Of(NETWORK) }, { file: 'b.onnx', sha256: sha256Of(OTHER) }] };
+    await expect(store.add(ensemble, files, null, 'someone', NOW)).rejects.toMatchObject({ code: 'MODEL_CHECKSUM', message: expect.stringMatching(/^files/) });
   });
 
   it('refuses other bytes under the same id and version, and keeps the first', async () => {

@@ -3,7 +3,7 @@ import { OnnxModel } from '../../../inference-server/src/adapters/onnx-model.ts'
 import { patientToVoxel, sameGrid, voxelCount, voxelToPatient, type Vec3, type VolumeGeometry } from '../../../inference-server/src/domain/geometry.ts';
 import type { Manifest } from '../../../inference-server/src/domain/manifest.ts';
 import type { Mask, Volume } from '../../../inference-server/src/domain/volume.ts';
-import type { BrainExtractor } from '../../../inference-server/src/flow/ports.ts';
+import type { BrainExtractor, TumourModel } from '../../../inference-server/src/flow/ports.ts';
 import type { StudyVolumes } from '../../../inference-server/src/flow/register-volumes.ts';
 import { segmentVolumes } from '../../../inference-server/src/flow/segment-volumes.ts';
 import { aManifest, aPointwiseNetwork } from '../../support/networks.ts';
@@ -42,7 +42,7 @@ const NO_BRAIN_NEEDED: BrainExtractor = { name: 'none', extract: () => Promise.r
 
 async function segment(changes: Partial<Manifest> = {}, volumes = study(), { crop = 0, brainExtractor = NO_BRAIN_NEEDED, weights = WEIGHTS, bias = BIAS, signal = undefined as AbortSignal | undefined } = {}) {
   const network = aPointwiseNetwork({ weights, bias, crop });
-  const model = await OnnxModel.open(aManifest(network, { spacingMm: [2, 2, 2], ...changes }), network, 1);
+  const model = await OnnxModel.open(aManifest(network, { spacingMm: [2, 2, 2], ...changes }), [network], 1);
   try {
     return await segmentVolumes({ volumes, model, brainExtractor, ...(signal ? { signal } : {}) });
   } finally {
@@ -93,6 +93,7 @@ describe('segmenting volumes', () => {
     ['valid', { tiling: { kind: 'valid', size: [24, 24, 24], outputSize: [20, 20, 20], outputOffset: [2, 2, 2] } }, 2],
     ['whole, too large for one', { tiling: { kind: 'whole', multipleOf: 8, maxSize: [32, 32, 32] } }, 0],
     ['whole, averaged over mirrorings', { flips: true }, 0],
+    ['sliding, averaged over some mirrorings', { tiling: { kind: 'sliding', size: [24, 32, 16], overlap: 0.5 }, flips: ['', 'L', 'PS'] }, 0],
   ])('is the same with tiles: %s', async (_, changes, crop) => {
     expect(agreement((await segment(changes, study(), { crop })).labelMap.labels, AXIAL)).toEqual(EXACT);
   });
@@ -108,6 +109,22 @@ describe('segmenting volumes', () => {
     const { labelMap } = await segment(classes, study(), { weights: [[0, 0, 0, 0], [0, 8, 0, 2], [0, 0, 0, 4], [2, 0, 0, 4]], bias: [0, -12, -8, -11] });
     expect(agreement(labelMap.labels, AXIAL).wt).toBeGreaterThan(0.99);
     expect(agreement(labelMap.labels, AXIAL).et).toBeGreaterThan(0.99);
+  });
+
+  it('averages over the mirrorings that the manifest names and no others', async () => {
+    const seen: number[] = [];
+    const model: TumourModel = {
+      manifest: aManifest(new Uint8Array(), { spacingMm: [2, 2, 2], axes: ['S', 'P', 'L'], flips: ['', 'L'] }),
+      // Tumour where the tile begins along its fastest axis: the patient's right, and mirrored the left.
+      infer: async (input, [a, b, c]) => {
+        seen.push(input.length);
+        return Float32Array.from({ length: 3 * a * b * c }, (_, at) => (at % c === 0 ? 9 : -3));
+      },
+    };
+    const { labelMap: { labels, geometry } } = await segmentVolumes({ volumes: study(AXIAL, () => 1e-3), model, brainExtractor: { name: 'all', extract: async head => ({ geometry: head.geometry, voxels: new Uint8Array(head.voxels.length).fill(1) }) } });
+    expect(seen).toHaveLength(2);
+    const columns = geometry.shape[2];
+    expect(new Set([...labels.keys()].filter(at => labels[at] !== 0).map(at => at % columns))).toEqual(new Set([0]));
   });
 
   it('goes back to the native grid of an oblique series with thick slices', async () => {
