@@ -6,7 +6,7 @@ import type { Language } from './messages.ts';
 const REGIONS = ['wt', 'tc', 'et'] as const;
 
 /** How far the result can be trusted, for the whole and per region, and what to do where it is low. */
-export function ConfidenceNote({ language, result: { confidence, segmentConfidence } }: { readonly language: Language; readonly result: RunResult }) {
+export function ConfidenceNote({ language, result: { confidence, confidenceCalibrated, segmentConfidence } }: { readonly language: Language; readonly result: RunResult }) {
   const messages = MESSAGES[language];
   const low = REGIONS.filter(region => (segmentConfidence[region] ?? 1) < LOW_CONFIDENCE);
   return (
@@ -14,7 +14,7 @@ export function ConfidenceNote({ language, result: { confidence, segmentConfiden
       <summary>
         {messages.confidence} <strong data-cy="confidence" data-value={confidence}>{confidenceWord(language, confidence)}</strong> ({formatDice(language, confidence)})
       </summary>
-      <p className="cb-note">{fill(messages.confidenceMeaning, { dice: formatDice(language, confidence) })}</p>
+      <p className="cb-note">{fill(messages.confidenceMeaning, { dice: formatDice(language, confidence) })}{confidenceCalibrated === false && ` ${messages.confidenceNotCalibrated}`}</p>
       <table className="cb-volumes" aria-label={messages.confidencePerRegion}>
         <tbody>
           {REGIONS.map(region => {

@@ -16,7 +16,7 @@ const ROWS = [SEGMENTS[2], SEGMENTS[0], SEGMENTS[1]];
 export function Result(props: PanelProps & { readonly run: Run; readonly result: RunResult }) {
   const { state, language, run, result, onJump, onJumpToDiameters, onToggle, onShow } = props;
   const messages = MESSAGES[language];
-  const { volumesMl, enhancingDiametersMm, confidence, missing } = result;
+  const { volumesMl, enhancingDiametersMm, confidence, missing, lesions, volumeIntervalMl } = result;
   const shown = state.overlay === 'shown';
   return (
     <div className="cb-stack">
@@ -60,6 +60,17 @@ export function Result(props: PanelProps & { readonly run: Run; readonly result:
               <Target />
             </button>
           )}
+        </p>
+      )}
+      {lesions && lesions.count > 1 && (
+        <p data-cy="lesions" data-count={lesions.count}>
+          {fill(messages.lesions, { count: String(lesions.count) })}
+          {lesions.small.count > 0 && ` ${fill(messages.smallLesions, { count: String(lesions.small.count), volume: formatMl(language, lesions.small.totalMl) })}`}
+        </p>
+      )}
+      {volumeIntervalMl && (
+        <p className="cb-note" data-cy="volume-interval">
+          {fill(messages.volumeInterval, { low: formatMl(language, volumeIntervalMl.low), high: formatMl(language, volumeIntervalMl.high) })}
         </p>
       )}
       <OverlayControls {...props} />

@@ -15,6 +15,7 @@ import { workOf } from './domain/identity.ts';
 import type { SegOn } from './domain/run.ts';
 import { PICTURE } from './flow/publish-runs.ts';
 import { computeStudy, type SegmentedStudy } from './flow/segment-study.ts';
+import { lesionsInShort } from './steps/lesions.ts';
 import { drawResult } from './steps/draw-result.ts';
 
 /** The process that computes: one job at a time, the model stays loaded in between. Its keeper restarts it when it dies. */
@@ -66,6 +67,8 @@ function toCompleted({ result, stored, referenceSeriesUid, seconds, identity, br
       enhancingDiametersMm: enhancingDiameters && {
         longest: enhancingDiameters.longestMm, perpendicular: enhancingDiameters.perpendicularMm, centre: [...midpoint(...enhancingDiameters.longestEndsMm)],
       },
+      lesions: lesionsInShort(result.measurements.lesionsMl), confidenceCalibrated: result.confidence.calibrated ?? false,
+      ...(result.confidence.totalMl && { volumeIntervalMl: result.confidence.totalMl }),
       confidence: result.confidence.overall, segmentConfidence: result.confidence.regions, missing: [...result.missing], brainFoundBy,
       ...(stored.alsoOn.length > 0 && { alsoOn: [...stored.alsoOn] }),
     },

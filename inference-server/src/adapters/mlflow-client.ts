@@ -3,6 +3,8 @@ import { UpstreamError } from '../domain/errors.ts';
 
 /** The experiment that every run of this pipeline is logged to. */
 export const EXPERIMENT = 'cerebloom_brain_tumor_segmentation';
+/** The experiment of `npm run evaluate`: labelled cases, no patients of this installation. */
+export const EVALUATION_EXPERIMENT = 'cerebloom_evaluation';
 
 export type MlflowStatus = 'RUNNING' | 'FINISHED' | 'FAILED' | 'KILLED';
 
@@ -35,10 +37,12 @@ const MAX_TAG_LENGTH = 8000;
  */
 export class MlflowClient {
   readonly #url: string;
+  readonly #experiment: string;
   readonly #agent = new Agent({ pipelining: 0, connect: { timeout: 5_000 }, headersTimeout: REQUEST_TIMEOUT_MS, bodyTimeout: REQUEST_TIMEOUT_MS });
   #experimentId: Promise<string> | undefined;
 
-  constructor(url: string) {
+  constructor(url: string, experiment = EXPERIMENT) {
+    this.#experiment = experiment;
     this.#url = url.replace(/\/$/, '');
   }
 
@@ -116,16 +120,17 @@ export class MlflowClient {
 
   async #findExperiment(): Promise<string> {
     const known = await this.#experimentByName();
+    const tags = this.#experiment === EXPERIMENT ? entries(EXPERIMENT_TAGS, MAX_TAG_LENGTH) : [];
     if (known?.lifecycle_stage === 'deleted') await this.#post('experiments/restore', { experiment_id: known.experiment_id });
     if (known) {
       const there = new Map(known.tags?.map(({ key, value }) => [key, value]));
-      for (const { key, value } of entries(EXPERIMENT_TAGS, MAX_TAG_LENGTH)) {
+      for (const { key, value } of tags) {
         if (there.get(key) !== value) await this.#post('experiments/set-experiment-tag', { experiment_id: known.experiment_id, key, value });
       }
       return known.experiment_id;
     }
     const made = await expecting('RESOURCE_ALREADY_EXISTS', this.#post<{ experiment_id: string }>('experiments/create', {
-      name: EXPERIMENT, tags: entries(EXPERIMENT_TAGS, MAX_TAG_LENGTH),
+      name: this.#experiment, tags,
     }));
     // Another gateway may have made it in between.
     const experiment = made ?? await this.#experimentByName();
@@ -135,7 +140,7 @@ export class MlflowClient {
 
   async #experimentByName() {
     interface Answer { experiment: { experiment_id: string; lifecycle_stage: string; tags?: { key: string; value: string }[] } }
-    const answer = await expecting('RESOURCE_DOES_NOT_EXIST', this.#get<Answer>(`experiments/get-by-name?experiment_name=${EXPERIMENT}`));
+    const answer = await expecting('RESOURCE_DOES_NOT_EXIST', this.#get<Answer>(`experiments/get-by-name?experiment_name=${this.#experiment}`));
     return answer?.experiment;
   }
 

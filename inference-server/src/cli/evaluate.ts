@@ -1,67 +1,55 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { findBrainExtractor } from '../adapters/brain-extractor.ts';
+import { findCases, fingerprintOf, readCase, type CaseFolder } from '../adapters/case-folder.ts';
+import { EVALUATION_EXPERIMENT, MlflowClient } from '../adapters/mlflow-client.ts';
 import { ModelStore } from '../adapters/model-store.ts';
-import { readNifti } from '../adapters/nifti-file.ts';
+import type { OnnxModel } from '../adapters/onnx-model.ts';
 import { ConfigError, modelFolders, readConfig } from '../config.ts';
+import { filesOf } from '../domain/manifest.ts';
 import { AppError } from '../domain/errors.ts';
-import type { Region } from '../domain/label-map.ts';
 import { PIPELINE_VERSION } from '../domain/run.ts';
 import { SEQUENCES, type Sequence } from '../domain/study.ts';
-import { evaluateCase, type CaseScore } from '../flow/evaluate-case.ts';
+import { evaluateCase, observeCase, type CaseScore } from '../flow/evaluate-case.ts';
+import { evaluationPage, type Pictures } from '../flow/evaluation-page.ts';
+import {
+  compareReports, isScored, meanOf, REGION_NAMES, toCaseReport, type CaseReport, type FailedCase, type Report,
+} from '../flow/evaluation-report.ts';
+import { logEvaluation } from '../flow/log-evaluation.ts';
+import type { BrainExtractor } from '../flow/ports.ts';
 import type { StudyVolumes } from '../flow/register-volumes.ts';
+import { DEGRADATIONS } from '../steps/degrade.ts';
+import { drawResult } from '../steps/draw-result.ts';
+import { fitCalibration, type CalibrationFigures, type Observation } from '../steps/fit-calibration.ts';
 
 const USAGE = `Segments labelled cases and compares with the truth.
 
-  npm run evaluate -- --cases <folder> --out <report.json> [--model <id>[@<version>]] [--without t1ce,…] [--fresh]
+  npm run evaluate -- --cases <folder> --out <report.json> [--model <id>[@<version>]] [--without t1ce,…]… [--against <report.json>] [--mlflow] [--fresh]
+  npm run evaluate -- --cases <folder> --out <calibration.json> [--model <id>[@<version>]] --calibrate
 
---cases    one case, or a folder of them: <case>/{t1n,t1c,t2w,t2f,seg}.nii.gz (or .nii; as in <case>-t1n.nii.gz too);
-           sequences may be missing
---out      the report; cases that an interrupted report of the same model already has are not run again
---without  leaves sequences out: t1, t1ce, t2, flair
---fresh    runs every case again
+--cases      one case, or a folder of them: <case>/{t1n,t1c,t2w,t2f,seg}.nii.gz (or .nii; as in <case>-t1n.nii.gz too);
+             sequences may be missing; with --case <name> … only these of the folder
+--out        the report, and beside it the same as a page (.html) with pictures; cases that an interrupted report of the
+             same model already has are not run again
+--without    leaves sequences out: t1, t1ce, t2, flair; given several times, the cases are run once for each, in a table
+             ("none" leaves nothing out)
+--against    another model's report on the same cases: differences with their intervals (paired bootstrap)
+--mlflow     logs the means, the report and the page to MLflow (MLFLOW_URL), experiment ${EVALUATION_EXPERIMENT}
+--fresh      runs every case again
+--calibrate  degrades the cases in many ways and fits how the confidence follows from the answer; the calibration it writes
+             goes into the manifest of a new version. Only cases that the model was not trained on (docs/confidence.md)
 `;
-
-const FILES: Record<Sequence, string> = { t1: 't1n', t1ce: 't1c', t2: 't2w', flair: 't2f' };
-const TRUTH = 'seg';
-const REGION_NAMES: readonly Region[] = ['wt', 'tc', 'et'];
-
-type PerRegion<T> = Record<Region, T>;
-interface CaseReport {
-  readonly id: string;
-  /** Names, sizes and times of its files; a case whose files changed is run again. */
-  readonly files: string;
-  readonly dice: PerRegion<number | null>;
-  readonly hd95Mm: PerRegion<number | null>;
-  /** Answer minus truth; for a region that the truth lacks this is its false volume. */
-  readonly volumeErrorMl: PerRegion<number>;
-  readonly truthMl: PerRegion<number>;
-  readonly confidence: number;
-  readonly regionConfidence: PerRegion<number | null>;
-  readonly missing: readonly Sequence[];
-  readonly brainFoundBy: string;
-  readonly seconds: number;
-}
-
-interface FailedCase {
-  readonly id: string;
-  readonly error: { readonly code: string; readonly message: string };
-}
-
-interface Report {
-  readonly model: string;
-  readonly version: string;
-  readonly pipelineVersion: string;
-  /** What the cases were run with; a report of other settings is not resumed. */
-  readonly settings: string;
-  readonly cases: readonly (CaseReport | FailedCase)[];
-  readonly mean: ReturnType<typeof meanOf> | null;
-}
 
 class UsageError extends Error {
   override readonly name = 'UsageError';
+}
+
+interface Bench {
+  readonly model: OnnxModel;
+  readonly brainExtractor: BrainExtractor;
+  readonly cases: readonly CaseFolder[];
 }
 
 async function main(args: string[]): Promise<void> {
@@ -72,42 +60,26 @@ async function main(args: string[]): Promise<void> {
   }
   if (!values.cases) throw new UsageError('--cases is missing');
   if (!values.out) throw new UsageError('--out is missing');
-  const without = (values.without?.split(',') ?? []).map(asSequence);
+  const subsets = (values.without ?? ['none']).map(toSequences);
   const config = readConfig(process.env);
-  const folders = await casesIn(values.cases);
+  const cases = chosen(await findCases(values.cases), values.case);
+  const against = values.against ? await readReport(values.against) : null;
   const model = await new ModelStore(modelFolders(config), config.INFERENCE_THREADS).load(values.model ?? config.DEFAULT_MODEL);
-  const brainExtractor = await findBrainExtractor(modelFolders(config), config.INFERENCE_THREADS);
-  const { id, version, sha256 } = model.manifest;
-  const settings = createHash('sha256').update(JSON.stringify([sha256, PIPELINE_VERSION, resolve(values.cases), without, brainExtractor.name])).digest('hex');
-
-  const known = values.fresh ? [] : await finishedIn(values.out, settings);
-  const cases: (CaseReport | FailedCase)[] = [];
-  const write = () => writeReport(values.out!, { model: id, version, pipelineVersion: PIPELINE_VERSION, settings, cases, mean: meanOf(cases.filter(isScored)) });
-  const begin = performance.now();
-  let run = 0;
-  for (const [index, { name, folder }] of folders.entries()) {
-    const files = await fingerprint(folder);
-    const before = known.find(finished => finished.id === name && finished.files === files);
-    if (before) {
-      cases.push(before);
-      continue;
+  const bench: Bench = { model, cases, brainExtractor: await findBrainExtractor(modelFolders(config), config.INFERENCE_THREADS) };
+  try {
+    if (values.calibrate) return await calibrate(bench, values.out);
+    const report = await evaluate(bench, { subsets, out: values.out, folder: values.cases, fresh: values.fresh ?? false, against });
+    const page = await evaluationPage(report, picturesIn(picturesFolder(values.out)));
+    await writeWhole(values.out.replace(/(\.json)?$/, '.html'), page);
+    if (values.mlflow) {
+      const mlflow = new MlflowClient(config.MLFLOW_URL, EVALUATION_EXPERIMENT);
+      process.stdout.write(`MLflow run ${await logEvaluation(mlflow, report, page, new Date())}\n`);
+      await mlflow.close();
     }
-    const label = `[${index + 1}/${folders.length}] ${name}`;
-    const outcome = await attempt(name, async () => {
-      const { volumes, truth } = await readCase(folder, without);
-      return toReport(name, files, await evaluateCase({ volumes, truth, model, brainExtractor, onProgress: progress => tick(label, progress) }));
-    });
-    cases.push(outcome);
-    await write();
-    run++;
-    const left = ((performance.now() - begin) / 1000 / run) * (folders.length - index - 1);
-    process.stderr.write(`\r${label}  ${summary(outcome)}${left > 0 ? `; about ${Math.ceil(left)} s left` : ''}\n`);
+    tell(report, values.out);
+  } finally {
+    await model.close();
   }
-  await write();
-  await model.close();
-  const failed = cases.filter(one => !isScored(one)).length;
-  process.stdout.write(`${table(id, version, cases.filter(isScored))}${failed ? `${failed} of ${cases.length} cases could not be segmented; the report says why.\n` : ''}Report: ${values.out}\n`);
-  if (failed > 0) process.exitCode = 1;
 }
 
 function parse(args: string[]) {
@@ -115,7 +87,8 @@ function parse(args: string[]) {
     return parseArgs({
       args,
       options: {
-        cases: { type: 'string' }, model: { type: 'string' }, out: { type: 'string' }, without: { type: 'string' },
+        cases: { type: 'string' }, case: { type: 'string', multiple: true }, model: { type: 'string' }, out: { type: 'string' },
+        without: { type: 'string', multiple: true }, against: { type: 'string' }, mlflow: { type: 'boolean' }, calibrate: { type: 'boolean' },
         fresh: { type: 'boolean' }, help: { type: 'boolean', short: 'h' },
       },
     });
@@ -124,52 +97,93 @@ function parse(args: string[]) {
   }
 }
 
-function asSequence(text: string): Sequence {
-  const sequence = SEQUENCES.find(known => known === text.trim());
-  if (!sequence) throw new UsageError(`--without ${text}: must be of ${SEQUENCES.join(', ')}`);
-  return sequence;
-}
-
-async function casesIn(folder: string): Promise<{ name: string; folder: string }[]> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch((cause: NodeJS.ErrnoException) => {
-    throw new UsageError(`${folder} can't be read (${cause.code})`);
+function toSequences(text: string): Sequence[] {
+  if (text === 'none') return [];
+  return text.split(',').map(part => {
+    const sequence = SEQUENCES.find(known => known === part.trim());
+    if (!sequence) throw new UsageError(`--without ${text}: must be of ${SEQUENCES.join(', ')}`);
+    return sequence;
   });
-  if (entries.some(entry => isTruth(entry.name))) return [{ name: resolve(folder).split(/[\\/]/).at(-1)!, folder }];
-  const cases: { name: string; folder: string }[] = [];
-  for (const entry of entries) {
-    const inside = join(folder, entry.name);
-    const names = await readdir(inside).catch(() => []);
-    if (names.some(isTruth)) cases.push({ name: entry.name, folder: inside });
-  }
-  if (cases.length === 0) throw new UsageError(`${folder} has no case: a folder with ${TRUTH}.nii.gz and ${Object.values(FILES).join(', ')}`);
-  return cases.sort((a, b) => a.name.localeCompare(b.name));
 }
 
-/** `t1n.nii.gz`, or as BraTS names it `<case>-t1n.nii.gz`. */
-const isFileOf = (stem: string, name: string): boolean => new RegExp(`(^|[-_])${stem}\\.nii(\\.gz)?$`).test(name);
-const isTruth = (name: string): boolean => isFileOf(TRUTH, name);
-
-async function fingerprint(folder: string): Promise<string> {
-  const files = await Promise.all((await readdir(folder)).sort().map(async name => {
-    const { size, mtimeMs } = await stat(join(folder, name));
-    return [name, size, mtimeMs];
-  }));
-  return createHash('sha256').update(JSON.stringify(files)).digest('hex').slice(0, 16);
+function chosen(cases: readonly CaseFolder[], names: readonly string[] | undefined): readonly CaseFolder[] {
+  if (!names) return cases;
+  const unknown = names.filter(name => !cases.some(one => one.name === name));
+  if (unknown.length) throw new UsageError(`There is no case ${unknown.join(', ')}`);
+  return cases.filter(({ name }) => names.includes(name));
 }
 
-async function readCase(folder: string, without: readonly Sequence[]): Promise<{ volumes: StudyVolumes; truth: Awaited<ReturnType<typeof readNifti>> }> {
-  const names = await readdir(folder);
-  const read = async (stem: string) => {
-    const found = names.filter(name => isFileOf(stem, name));
-    if (found.length > 1) throw new UsageError(`${folder} has several files for ${stem}: ${found.join(', ')}`);
-    return found[0] ? readNifti(join(folder, found[0])) : undefined;
+interface Plan {
+  readonly subsets: readonly (readonly Sequence[])[];
+  readonly out: string;
+  readonly folder: string;
+  readonly fresh: boolean;
+  readonly against: Report | null;
+}
+
+async function evaluate({ model, brainExtractor, cases }: Bench, { subsets, out, folder, fresh, against }: Plan): Promise<Report> {
+  const { id, version, calibration } = model.manifest;
+  const settings = createHash('sha256').update(JSON.stringify(
+    [filesOf(model.manifest).map(({ sha256 }) => sha256), id, version, PIPELINE_VERSION, resolve(folder), brainExtractor.name])).digest('hex');
+  const known = fresh ? null : await finishedIn(out, settings);
+  const done = subsets.map((without): { without: readonly Sequence[]; cases: (CaseReport | FailedCase)[] } => ({ without, cases: [] }));
+  const report = (): Report => {
+    const [first, ...others] = done.map(subset => ({ ...subset, mean: meanOf(subset.cases.filter(isScored)) }));
+    return {
+      model: id, version, pipelineVersion: PIPELINE_VERSION, settings, ...first!, subsets: others,
+      comparison: against && compareReports(first!.cases, against),
+    };
   };
-  const volumes: StudyVolumes = {};
-  for (const sequence of SEQUENCES) {
-    const volume = without.includes(sequence) ? undefined : await read(FILES[sequence]);
-    if (volume) volumes[sequence] = volume;
+  const clock = new Clock(subsets.length * cases.length);
+  for (const [at, subset] of done.entries()) {
+    for (const one of cases) {
+      const files = await fingerprintOf(one);
+      const before = known?.find(({ without }) => without.join() === subset.without.join())?.cases.find(finished => finished.id === one.name && finished.files === files);
+      if (before) {
+        clock.skip();
+        subset.cases.push(before);
+        continue;
+      }
+      const label = clock.label(`${one.name}${subset.without.length ? ` without ${subset.without.join(', ')}` : ''}`);
+      const outcome = await attempt(one.name, async () => {
+        const given = await readCase(one, subset.without);
+        const score = await evaluateCase({ ...given, model, brainExtractor, onProgress: progress => tick(label, progress) });
+        if (at === 0) await keepPictures(picturesFolder(out), one.name, given, score);
+        return toCaseReport(one.name, files, score, calibration);
+      });
+      subset.cases.push(outcome);
+      await writeWhole(out, `${JSON.stringify(report(), null, 2)}\n`);
+      process.stderr.write(`\r${label}  ${summary(outcome)}${clock.left()}\n`);
+    }
   }
-  return { volumes, truth: (await read(TRUTH))! };
+  await writeWhole(out, `${JSON.stringify(report(), null, 2)}\n`);
+  return report();
+}
+
+/** Counts what was run and says how long the rest will take. */
+class Clock {
+  readonly #begin = performance.now();
+  readonly #total: number;
+  #at = 0;
+  #run = 0;
+
+  constructor(total: number) {
+    this.#total = total;
+  }
+
+  skip(): void {
+    this.#at++;
+  }
+
+  label(name: string): string {
+    this.#run++;
+    return `[${++this.#at}/${this.#total}] ${name}`;
+  }
+
+  left(): string {
+    const seconds = ((performance.now() - this.#begin) / 1000 / this.#run) * (this.#total - this.#at);
+    return seconds > 0 ? `; about ${Math.ceil(seconds)} s left` : '';
+  }
 }
 
 async function attempt(id: string, run: () => Promise<CaseReport>): Promise<CaseReport | FailedCase> {
@@ -181,68 +195,90 @@ async function attempt(id: string, run: () => Promise<CaseReport>): Promise<Case
   }
 }
 
-const isScored = (one: CaseReport | FailedCase): one is CaseReport => 'dice' in one;
+const picturesFolder = (out: string): string => out.replace(/(\.json)?$/, '.pictures');
 
-function toReport(id: string, files: string, { scores, confidence, missing, brainFoundBy, seconds }: CaseScore): CaseReport {
-  const each = <T>(value: (region: Region) => T): PerRegion<T> => ({ wt: value('wt'), tc: value('tc'), et: value('et') });
-  return {
-    id, files, dice: each(region => scores[region].dice), hd95Mm: each(region => scores[region].hd95Mm),
-    volumeErrorMl: each(region => scores[region].volumeErrorMl), truthMl: each(region => scores[region].truthMl),
-    confidence: confidence.overall, regionConfidence: confidence.regions, missing, brainFoundBy, seconds,
-  };
+/** Of every case, because which are best and worst is known at the end only, perhaps of another run. */
+async function keepPictures(folder: string, id: string, { volumes, truth }: { volumes: StudyVolumes; truth: CaseScoreTruth }, { found, reference }: CaseScore): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const image = volumes.flair ?? volumes[reference]!;
+  const labels = Uint8Array.from(truth.voxels, label => (label === 4 ? 3 : label));
+  await writeFile(join(folder, `${id}.found.png`), drawResult(image, found));
+  await writeFile(join(folder, `${id}.truth.png`), drawResult(image, { geometry: truth.geometry, labels }));
 }
+type CaseScoreTruth = Awaited<ReturnType<typeof readCase>>['truth'];
 
-/** Means over the cases that have a figure; null where none has. */
-function meanOf(cases: readonly CaseReport[]) {
-  if (cases.length === 0) return null;
-  const mean = (values: readonly (number | null)[]) => {
-    const present = values.filter(value => value !== null);
-    return present.length === 0 ? null : present.reduce((sum, value) => sum + value, 0) / present.length;
-  };
-  const each = (of: (one: CaseReport, region: Region) => number | null): PerRegion<number | null> => ({
-    wt: mean(cases.map(one => of(one, 'wt'))), tc: mean(cases.map(one => of(one, 'tc'))), et: mean(cases.map(one => of(one, 'et'))),
-  });
-  return {
-    cases: cases.length,
-    dice: each((one, region) => one.dice[region]), hd95Mm: each((one, region) => one.hd95Mm[region]),
-    volumeErrorMl: each((one, region) => one.volumeErrorMl[region]),
-    absoluteVolumeErrorMl: each((one, region) => Math.abs(one.volumeErrorMl[region])),
-    /** Of the regions that the truth lacks. */
-    falseVolumeMl: each((one, region) => (one.dice[region] === null ? one.volumeErrorMl[region] : null)),
-    confidence: mean(cases.map(one => one.confidence)),
-    /** Confidence minus Dice of the whole tumour: how far the one is off as a prediction of the other. */
-    calibration: {
-      meanError: mean(cases.map(one => (one.dice.wt === null ? null : one.confidence - one.dice.wt))),
-      meanAbsoluteError: mean(cases.map(one => (one.dice.wt === null ? null : Math.abs(one.confidence - one.dice.wt)))),
-      rankCorrelation: spearman(cases.filter(one => one.dice.wt !== null).map(one => [one.confidence, one.dice.wt!])),
-    },
-    seconds: mean(cases.map(one => one.seconds)),
-  };
-}
-
-/** Spearman's rank correlation, ties sharing their mean rank; null with fewer than three pairs or no variation. */
-function spearman(pairs: readonly (readonly [number, number])[]): number | null {
-  if (pairs.length < 3) return null;
-  const ranks = (values: readonly number[]) => values.map(value =>
-    values.filter(other => other < value).length + (values.filter(other => other === value).length - 1) / 2);
-  const [x, y] = [ranks(pairs.map(([a]) => a)), ranks(pairs.map(([, b]) => b))];
-  const middle = (pairs.length - 1) / 2;
-  const covariance = (a: readonly number[], b: readonly number[]) => a.reduce((sum, value, index) => sum + (value - middle) * (b[index]! - middle), 0);
-  const scale = Math.sqrt(covariance(x, x) * covariance(y, y));
-  return scale === 0 ? null : covariance(x, y) / scale;
-}
-
-async function finishedIn(path: string, settings: string): Promise<CaseReport[]> {
+const picturesIn = (folder: string): Pictures => async id => {
   try {
-    const report = JSON.parse(await readFile(path, 'utf8')) as Report;
-    return report.settings === settings ? report.cases.filter(isScored) : [];
+    return { found: await readFile(join(folder, `${id}.found.png`)), truth: await readFile(join(folder, `${id}.truth.png`)) };
   } catch {
-    return []; // No report yet, or not one of ours: everything is run.
+    return null; // A report from before pictures were kept, or they were removed.
+  }
+};
+
+/** Resumes from its own file as `evaluate` does. */
+async function calibrate({ model, brainExtractor, cases }: Bench, out: string): Promise<void> {
+  const { manifest } = model;
+  const trained = cases.filter(({ name }) => manifest.training.cases.includes(name));
+  if (trained.length) throw new UsageError(`${manifest.id} ${manifest.version} was trained on ${trained.map(({ name }) => name).join(', ')}: name others with --case`);
+  if (cases.length < 2) throw new UsageError('A calibration needs two cases at least');
+  const settings = JSON.stringify([filesOf(manifest).map(({ sha256 }) => sha256), manifest.flips, PIPELINE_VERSION, brainExtractor.name]);
+  const before = await readJson<{ settings: string; observations: Observation[] }>(out);
+  const observations = before?.settings === settings ? before.observations : [];
+  const clock = new Clock(cases.length * DEGRADATIONS.length);
+  for (const one of cases) {
+    const given = await readCase(one);
+    for (const degradation of DEGRADATIONS) {
+      if (observations.some(known => known.case === one.name && known.input === degradation.name)) {
+        clock.skip();
+        continue;
+      }
+      const label = clock.label(`${one.name}, ${degradation.name}`);
+      const observation = await observeCase(one.name, degradation, { ...given, model, brainExtractor, onProgress: progress => tick(label, progress) });
+      observations.push(observation);
+      await writeWhole(out, `${JSON.stringify({ settings, observations })}\n`);
+      process.stderr.write(`\r${label}  Dice ${figure(observation.dice.wt)}, expected ${figure(observation.evidence.expectedDice.wt)}${clock.left()}\n`);
+    }
+  }
+  const { calibration, figures } = fitCalibration(observations);
+  await writeWhole(out, `${JSON.stringify({ settings, calibration, figures, observations })}\n`);
+  process.stdout.write(`${inWords(figures)}\n"calibration": ${JSON.stringify(calibration)}\n\nPut this into the manifest of a new version of ${manifest.id}; everything is in ${out}\n`);
+}
+
+function inWords({ inputs, rankCorrelation, meanAbsoluteError, voxelError, coverage, predictions }: CalibrationFigures): string {
+  const kinds = [...Map.groupBy(predictions, one => one.kind)].map(([kind, ones]) => {
+    const mean = (of: (one: (typeof ones)[number]) => number) => figure(ones.reduce((sum, one) => sum + of(one), 0) / ones.length, 2);
+    return `  ${kind.padEnd(14)} Dice ${mean(one => one.dice)}  predicted ${mean(one => one.predicted)}  by the network ${mean(one => one.before)}  (${ones.length})\n`;
+  });
+  return `Each case predicted by the others, ${inputs} inputs, whole tumour:\n`
+    + `  rank correlation with the true Dice ${figure(rankCorrelation.after)} (the network's own ${figure(rankCorrelation.before)})\n`
+    + `  mean absolute error ${figure(meanAbsoluteError.after)} (${figure(meanAbsoluteError.before)})\n`
+    + `  voxels around the tumour, calibration error ${REGION_NAMES.map(region => `${region.toUpperCase()} ${figure(voxelError[region].after)} (${figure(voxelError[region].before)})`).join(', ')}\n`
+    + `  true volume within its interval: ${Math.round(100 * coverage)} %\n${kinds.join('')}`;
+}
+
+async function readReport(path: string): Promise<Report> {
+  const report = await readJson<Report>(path);
+  if (!report || !Array.isArray(report.cases)) throw new UsageError(`--against ${path}: is no report of this command`);
+  return report;
+}
+
+/** What an interrupted report has, by the sequences left out. */
+async function finishedIn(path: string, settings: string): Promise<{ without: readonly Sequence[]; cases: CaseReport[] }[] | null> {
+  const report = await readJson<Report>(path);
+  if (report?.settings !== settings) return null;
+  return [report, ...report.subsets].map(({ without, cases }) => ({ without, cases: cases.filter(isScored) }));
+}
+
+async function readJson<T>(path: string): Promise<T | null> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as T;
+  } catch {
+    return null; // None yet, or not one of ours.
   }
 }
 
-async function writeReport(path: string, report: Report): Promise<void> {
-  await writeFile(`${path}.part`, `${JSON.stringify(report, null, 2)}\n`);
+async function writeWhole(path: string, text: string): Promise<void> {
+  await writeFile(`${path}.part`, text);
   await rename(`${path}.part`, path);
 }
 
@@ -258,12 +294,25 @@ function summary(outcome: CaseReport | FailedCase): string {
   return `Dice WT ${figure(dice.wt)} TC ${figure(dice.tc)} ET ${figure(dice.et)}, confidence ${figure(confidence)}, ${seconds.toFixed(1)} s`;
 }
 
-function table(id: string, version: string, cases: readonly CaseReport[]): string {
-  const mean = meanOf(cases);
-  if (!mean) return '';
-  const rows = REGION_NAMES.map(region => `  ${region.toUpperCase()}  Dice ${figure(mean.dice[region])}  HD95 ${figure(mean.hd95Mm[region], 1)} mm  `
-    + `volume error ${figure(mean.volumeErrorMl[region], 1)} mL (absolute ${figure(mean.absoluteVolumeErrorMl[region], 1)})\n`);
-  return `${id} ${version} on ${mean.cases} cases, mean:\n${rows.join('')}  confidence ${figure(mean.confidence)}, ${figure(mean.seconds, 1)} s a case\n`;
+function tell(report: Report, out: string): void {
+  const { model, version, subsets, comparison } = report;
+  for (const { without, mean } of [report, ...subsets]) {
+    if (!mean) continue;
+    const rows = REGION_NAMES.map(region => `  ${region.toUpperCase()}  Dice ${figure(mean.dice[region])}  HD95 ${figure(mean.hd95Mm[region], 1)} mm  `
+      + `volume error ${figure(mean.volumeErrorMl[region], 1)} mL (absolute ${figure(mean.absoluteVolumeErrorMl[region], 1)})\n`);
+    process.stdout.write(`${model} ${version} on ${mean.cases} cases${without.length ? ` without ${without.join(', ')}` : ''}, mean:\n${rows.join('')}  confidence ${figure(mean.confidence)}, ${figure(mean.seconds, 1)} s a case\n`);
+  }
+  if (comparison) {
+    const rows = REGION_NAMES.map(region => {
+      const { mean, low, high } = comparison.dice[region] ?? { mean: NaN, low: NaN, high: NaN };
+      return `  ${region.toUpperCase()}  Dice ${mean > 0 ? '+' : ''}${mean.toFixed(3)} (95 %: ${low.toFixed(3)} … ${high.toFixed(3)})\n`;
+    });
+    process.stdout.write(`Against ${comparison.model} ${comparison.version} on ${comparison.cases} cases that both have:\n${rows.join('')}`);
+  }
+  const all = [report, ...subsets].flatMap(({ cases }) => cases);
+  const failed = all.filter(one => !isScored(one)).length;
+  process.stdout.write(`${failed ? `${failed} of ${all.length} cases could not be segmented; the report says why.\n` : ''}Report: ${out}\n`);
+  if (failed > 0) process.exitCode = 1;
 }
 
 try {

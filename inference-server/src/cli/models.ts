@@ -80,6 +80,9 @@ function describe({ manifest, added }: StoredModel, isDefault: boolean, problem:
     `${manifest.id} ${manifest.version}  ${manifest.title}${isDefault ? '  [default]' : ''}\n`,
     `  reads ${manifest.channels.join(', ')} (must have: ${manifest.requires.join(', ') || 'any one'}); licence ${manifest.licence}\n`,
     ...dice,
+    manifest.calibration
+      ? `  confidence calibrated on ${manifest.calibration.inputs} inputs of ${manifest.calibration.cases.length} labelled cases\n`
+      : '  confidence NOT calibrated: it is what the network thinks of itself\n',
     added ? `  added ${added.at} by ${added.by}\n` : '  ships with the project\n',
     problem ? `  NOT USABLE: ${problem}\n` : '',
   ].join('');

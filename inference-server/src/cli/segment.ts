@@ -12,6 +12,7 @@ import { overallProgress } from '../domain/progress.ts';
 import { PIPELINE_VERSION, SEG_ON, type OnProgress, type SegOn } from '../domain/run.ts';
 import { SEQUENCE_NAMES, SEQUENCES, type Sequence } from '../domain/study.ts';
 import { parseUid, type SeriesUid, type StudyUid } from '../domain/uid.ts';
+import { lesionsInShort } from '../steps/lesions.ts';
 import { segmentStudy, type SegmentedStudy } from '../flow/segment-study.ts';
 
 const USAGE = `Segments the brain tumour of a study that lies in a folder.
@@ -48,6 +49,9 @@ function reportOf({ result, referenceSeriesUid, stored, brainFoundBy, seconds }:
     version: model.version,
     pipelineVersion: PIPELINE_VERSION,
     confidence: result.confidence.overall,
+    confidenceCalibrated: result.confidence.calibrated ?? false,
+    volumeIntervalCm3: result.confidence.totalMl ?? null,
+    lesions: lesionsInShort(result.measurements.lesionsMl),
     segmentConfidence: result.confidence.regions,
     volumesCm3: { total: volumesMl.total, necrotic: volumesMl.necrotic, edema: volumesMl.edema, enhancing: volumesMl.enhancing },
     enhancingDiametersMm: enhancingDiameters && { longest: enhancingDiameters.longestMm, perpendicular: enhancingDiameters.perpendicularMm },
@@ -149,15 +153,16 @@ function showProgress(): { show: OnProgress; clear: () => void } {
   };
 }
 
-function inWords({ volumesCm3, enhancingDiametersMm, confidence, series, missing, model, version, seconds }: Report, out: string): string {
+function inWords({ volumesCm3, volumeIntervalCm3, lesions, confidenceCalibrated, enhancingDiametersMm, confidence, series, missing, model, version, seconds }: Report, out: string): string {
   const ml = (volume: number) => `${volume.toFixed(1)} mL`.padStart(10);
   const total = Object.values(seconds).reduce((sum, s) => sum + s, 0);
   const diameters = enhancingDiametersMm && `Enhancing tumour measures ${enhancingDiametersMm.longest.toFixed(0)} × ${enhancingDiametersMm.perpendicular.toFixed(0)} mm`;
   return [
-    `Whole tumour     ${ml(volumesCm3.total)}`, `  Enhancing      ${ml(volumesCm3.enhancing)}`,
+    `Whole tumour     ${ml(volumesCm3.total)}${volumeIntervalCm3 ? `  (in nine of ten cases between ${volumeIntervalCm3.low.toFixed(1)} and ${volumeIntervalCm3.high.toFixed(1)} mL)` : ''}`, `  Enhancing      ${ml(volumesCm3.enhancing)}`,
     `  Necrotic core  ${ml(volumesCm3.necrotic)}`, `  Oedema         ${ml(volumesCm3.edema)}`,
     ...(diameters ? [diameters] : []),
-    `Expected Dice ${confidence.toFixed(2)}, by ${model} ${version} from ${SEQUENCES.filter(sequence => series[sequence]).map(sequence => SEQUENCE_NAMES[sequence]).join(', ')}`,
+    ...(lesions.count > 1 ? [`In ${lesions.count} pieces${lesions.small.count ? `, ${lesions.small.count} of them under 1 mL (together ${lesions.small.totalMl.toFixed(2)} mL)` : ''}`] : []),
+    `Expected Dice ${confidence.toFixed(2)}${confidenceCalibrated ? '' : ' (not calibrated)'}, by ${model} ${version} from ${SEQUENCES.filter(sequence => series[sequence]).map(sequence => SEQUENCE_NAMES[sequence]).join(', ')}`,
     ...(missing.length ? [`Without ${missing.map(sequence => SEQUENCE_NAMES[sequence]).join(', ')}: the result is less certain`] : []),
     `seg.dcm, sr.dcm and report.json are in ${out} (${total.toFixed(0)} s)`, '',
   ].join('\n');

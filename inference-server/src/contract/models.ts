@@ -8,6 +8,7 @@ export const Model = z.object({
   available: z.boolean().describe('whether its file is there and has the right checksum'),
   requires: z.array(z.string()),
   typicalSeconds: z.number().nullable().describe('what its latest runs took from start to stored result; null before the first'),
+  calibrated: z.boolean().describe('whether its confidence was fitted on labelled cases'),
   licence: z.string(),
   card: z.string().describe('the model card, Markdown'),
   evaluation: z.array(z.object({ data: z.string(), cases: z.int(), dice: z.object({ wt: z.number(), tc: z.number(), et: z.number() }) })),

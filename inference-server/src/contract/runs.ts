@@ -32,6 +32,12 @@ export type Problem = z.infer<typeof Problem>;
 
 export const RunVolumes = z.object({ total: Ml, necrotic: Ml, edema: Ml, enhancing: Ml });
 
+export const Lesions = z.object({
+  count: z.int().nonnegative().describe('separate pieces of tumour'),
+  largestMl: z.array(Ml).max(20).describe('the largest of them, largest first'),
+  small: z.object({ count: z.int().nonnegative(), totalMl: Ml }).describe('those under 1 mL'),
+});
+
 export const RunResult = z.object({
   segSeriesUid: UidText,
   segInstanceUid: UidText,
@@ -43,6 +49,9 @@ export const RunResult = z.object({
     longest: z.number(), perpendicular: z.number(),
     centre: z.tuple([z.number(), z.number(), z.number()]).optional().describe('middle of the longest, in patient space (LPS mm); absent in older runs'),
   }).nullable(),
+  lesions: Lesions.optional(),
+  volumeIntervalMl: z.object({ low: Ml, high: Ml }).optional().describe('the whole tumour lies between these in nine of ten answers; absent for a model without calibration'),
+  confidenceCalibrated: z.boolean().optional().describe('whether labelled cases say so, or the model\'s own probabilities alone'),
   confidence: z.number().min(0).max(1).describe('expected Dice of the whole tumour'),
   segmentConfidence: z.object({ wt: z.number().nullable(), tc: z.number().nullable(), et: z.number().nullable() }),
   missing: z.array(z.enum(SEQUENCES)),

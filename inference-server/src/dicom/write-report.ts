@@ -3,6 +3,7 @@ import { BRAIN, REGIONS, SEGMENTS, type LabelMap, type Segment } from '../domain
 import { PIPELINE_VERSION, type DicomFile, type SegmentationResult } from '../domain/run.ts';
 import { SEQUENCES } from '../domain/study.ts';
 import { deriveUid } from '../domain/uid.ts';
+import { lesionsInShort } from '../steps/lesions.ts';
 import { encodePart10, type Attributes, type DataSet } from './encode-part10.ts';
 import {
   code, codeItem, commonAttributes, contributingEquipment, dicomMoment, inputsInWords, personName, resultUids, SEGMENTATION_STORAGE, uidsOf, type ResultOrigin,
@@ -48,10 +49,18 @@ export function writeReport(measured: Measured, origin: ResultOrigin): DicomFile
 
 function measurementGroups({ labelMap, measurements, confidence }: Measured, origin: ResultOrigin): DataSet[] {
   const { volumesMl, enhancingDiameters } = measurements;
+  const lesions = lesionsInShort(measurements.lesionsMl);
   const volumeOf = (ml: number, numbers: readonly number[]) => volume(ml, insidePoint(labelMap, numbers), origin);
   const whole = group('1501', 'Whole tumour', deriveUid('tracking', 'total', origin.identity), [
     codeContent('CONTAINS', FINDING, TUMOUR), SITE, ...sourceSeries(origin), ...algorithm(origin), volumeOf(volumesMl.total, REGIONS.wt),
-    ...(confidence ? [number(code('EXPECTED_DICE', '99CBLOOM', 'Expected Dice similarity of the whole tumour'), confidence.overall, code('1', 'UCUM', 'no units'))] : []),
+    ...(confidence ? [number(code('EXPECTED_DICE', '99CBLOOM', 'Expected Dice similarity of the whole tumour'), confidence.overall, NO_UNITS)] : []),
+    ...(confidence?.totalMl ? [
+      number(code('VOLUME_LOW', '99CBLOOM', 'Lower limit of the volume, 90 % interval'), confidence.totalMl.low, MILLILITRES),
+      number(code('VOLUME_HIGH', '99CBLOOM', 'Upper limit of the volume, 90 % interval'), confidence.totalMl.high, MILLILITRES),
+    ] : []),
+    number(code('LESION_COUNT', '99CBLOOM', 'Number of separate lesions'), lesions.count, NO_UNITS),
+    number(code('SMALL_LESION_COUNT', '99CBLOOM', 'Number of lesions under 1 mL'), lesions.small.count, NO_UNITS),
+    ...(lesions.small.count > 0 ? [number(code('SMALL_LESION_VOLUME', '99CBLOOM', 'Volume of the lesions under 1 mL together'), lesions.small.totalMl, MILLILITRES)] : []),
   ]);
   const parts = SEGMENTS.filter(({ name }) => volumesMl[name] > 0).map(segment => group('1411', segment.label, trackingUid(segment, origin.identity), [
     ...finding(segment), SITE, referencedSegment(segment, origin), ...sourceSeries(origin), ...algorithm(origin),
@@ -75,6 +84,7 @@ function measurementGroups({ labelMap, measurements, confidence }: Measured, ori
 const FINDING = code('121071', 'DCM', 'Finding');
 const MILLIMETRES = code('mm', 'UCUM', 'mm');
 const MILLILITRES = code('mL', 'UCUM', 'mL');
+const NO_UNITS = code('1', 'UCUM', 'no units');
 
 const TUMOUR = code('108369006', 'SCT', 'Neoplasm');
 

@@ -78,6 +78,13 @@ export class BrainNotFoundError extends AppError {
   }
 }
 
+/** A folder that isn't one of labelled cases. */
+export class CaseFolderError extends AppError {
+  override readonly name = 'CaseFolderError';
+  readonly code = 'CASES_INVALID';
+  readonly httpStatus = STUDY_ERROR_STATUS;
+}
+
 /** A NIfTI file that can't be read as one 3-D volume with a known orientation. */
 export class NiftiError extends AppError {
   override readonly name = 'NiftiError';

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Calibration } from './calibration.ts';
 import { SEQUENCES } from './study.ts';
 
 const Positive = z.number().positive();
@@ -86,6 +87,7 @@ const ManifestFields = z.strictObject({
     cases: z.int().positive(),
     dice: z.strictObject({ wt: z.number(), tc: z.number(), et: z.number() }),
   })),
+  calibration: Calibration.optional().describe('how the confidence follows from the answer; without it the model\'s own probabilities are all there is'),
 });
 export const Manifest = ManifestFields
   .refine(({ sha256, files }) => (sha256 === undefined) !== (files === undefined), { path: ['sha256'], message: 'give either sha256 (one file) or files (an ensemble)' })

@@ -33,13 +33,19 @@ export interface Measurements {
   readonly volumesMl: Record<SegmentName, number> & { readonly total: number };
   /** Of the enhancing segment; null where there is none. */
   readonly enhancingDiameters: Diameters | null;
+  /** Of each separate piece of tumour, largest first. */
+  readonly lesionsMl: readonly number[];
 }
 
-/** How sure the model is: the Dice that its own probabilities lead one to expect, 0…1; null for a region it did not find. */
+/** How sure one may be of an answer: the Dice to be expected, 0…1; null for a region that was not found. */
 export interface Confidence {
   /** Expected Dice of the whole tumour. */
   readonly overall: number;
   readonly regions: Record<Region, number | null>;
+  /** Whether labelled cases say so (docs/confidence.md), or the model's own probabilities alone. */
+  readonly calibrated?: boolean;
+  /** Between which volumes the whole tumour lies in nine of ten answers, mL; absent without calibration or tumour. */
+  readonly totalMl?: { readonly low: number; readonly high: number };
 }
 
 /** What a finished segmentation consists of, before it is written. */

@@ -1,10 +1,13 @@
 import { NiftiError } from '../domain/errors.ts';
-import { patientToVoxel, sameGrid, voxelCount, voxelToPatient, type VolumeGeometry } from '../domain/geometry.ts';
+import { patientToVoxel, sameGrid, voxelCount, voxelToPatient, voxelVolumeMl, type VolumeGeometry } from '../domain/geometry.ts';
 import type { LabelMap, Region } from '../domain/label-map.ts';
 import type { Confidence } from '../domain/run.ts';
 import type { Sequence } from '../domain/study.ts';
 import type { Volume } from '../domain/volume.ts';
-import { compareLabelMaps, type RegionScore } from '../steps/compare-label-maps.ts';
+import { compareLabelMaps, overlapOf, type RegionScore } from '../steps/compare-label-maps.ts';
+import type { Degradation } from '../steps/degrade.ts';
+import type { Observation } from '../steps/fit-calibration.ts';
+import { reliabilityOf, type ReliabilityBins } from '../steps/reliability.ts';
 import type { StudyVolumes } from './register-volumes.ts';
 import type { BrainExtractor, TumourModel } from './ports.ts';
 import { segmentVolumes } from './segment-volumes.ts';
@@ -12,6 +15,13 @@ import { segmentVolumes } from './segment-volumes.ts';
 export interface CaseScore {
   readonly scores: Record<Region, RegionScore>;
   readonly confidence: Confidence;
+  /** On the truth's grid. */
+  readonly found: LabelMap;
+  readonly reference: Sequence;
+  /** In the tumour's surroundings; null where the model worked on another lattice than the truth's. */
+  readonly reliability: Record<Region, ReliabilityBins> | null;
+  /** Of each separate piece that was found, largest first. */
+  readonly lesionsMl: readonly number[];
   readonly missing: readonly Sequence[];
   readonly brainFoundBy: string;
   readonly seconds: number;
@@ -30,18 +40,37 @@ interface Options {
  * 2 oedema, 3 or (BraTS until 2021) 4 enhancing. What the model requires of a patient's study is not asked of a labelled case:
  * how it does without a sequence is what one wants to measure.
  */
-export async function evaluateCase({ volumes, truth, model, brainExtractor, onProgress }: Options): Promise<CaseScore> {
-  const labels = labelsOf(truth);
+export async function evaluateCase(options: Options): Promise<CaseScore> {
   const begin = performance.now();
+  const { truth, found, result, axes } = await segmentLabelled(options);
+  const seconds = (performance.now() - begin) / 1000;
+  return {
+    scores: compareLabelMaps(truth, found), confidence: result.confidence, found, reference: result.reference,
+    reliability: reliabilityOf(result.probabilities, truth, found, axes), lesionsMl: result.measurements.lesionsMl,
+    missing: result.missing, brainFoundBy: result.brainFoundBy, seconds,
+  };
+}
+
+/** What a calibration learns from one labelled case in one state. */
+export async function observeCase(name: string, { name: input, kind, apply }: Degradation, { volumes, truth, ...options }: Options): Promise<Observation> {
+  const { truth: labels, found, result, axes } = await segmentLabelled({ ...options, ...apply({ volumes, truth }) });
+  const overlaps = { wt: overlapOf(labels, found, 'wt'), tc: overlapOf(labels, found, 'tc'), et: overlapOf(labels, found, 'et') };
+  // What was found where there is nothing is as wrong as can be.
+  const dice = (region: Region) => overlaps[region].dice ?? (overlaps[region].inFound > 0 ? 0 : null);
+  const ml = voxelVolumeMl(labels.geometry);
+  return {
+    case: name, input, kind, evidence: result.evidence, dice: { wt: dice('wt'), tc: dice('tc'), et: dice('et') },
+    truthMl: overlaps.wt.inTruth * ml, foundMl: overlaps.wt.inFound * ml, reliability: reliabilityOf(result.probabilities, labels, found, axes),
+  };
+}
+
+async function segmentLabelled({ volumes, truth, model, brainExtractor, onProgress }: Options) {
+  const labels = labelsOf(truth);
   const result = await segmentVolumes({
     volumes, model: { manifest: { ...model.manifest, requires: [] }, infer: (input, size) => model.infer(input, size) }, brainExtractor, onProgress: (stage, progress) => { if (stage === 'infer') onProgress?.(progress); },
   });
-  const seconds = (performance.now() - begin) / 1000;
   const found: LabelMap = { geometry: truth.geometry, labels: labelsOn(truth.geometry, result.labelMap) };
-  return {
-    scores: compareLabelMaps({ geometry: truth.geometry, labels }, found), confidence: result.confidence,
-    missing: result.missing, brainFoundBy: result.brainFoundBy, seconds,
-  };
+  return { result, found, truth: { geometry: truth.geometry, labels }, axes: model.manifest.axes };
 }
 
 /** @throws NiftiError where the truth has other labels. */

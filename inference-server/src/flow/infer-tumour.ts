@@ -1,9 +1,11 @@
 import { ModelError } from '../domain/errors.ts';
 import type { Vec3 } from '../domain/geometry.ts';
 import { mirroringsOf } from '../domain/manifest.ts';
+import type { Region } from '../domain/label-map.ts';
 import type { TumourProbabilities } from '../domain/probabilities.ts';
+import { Agreement } from '../steps/agreement.ts';
 import { gridOfBox, type Box, type GridView } from '../steps/model-grid.ts';
-import { blendTile, finishBlending, mirror, placeTile, planTiles, touchesBrain, type Tile } from '../steps/tiles.ts';
+import { blendTile, brainIn, finishBlending, mirror, placeTile, planTiles, touchesBrain, type Tile } from '../steps/tiles.ts';
 import { toModelInput, type InputChannel } from '../steps/to-model-input.ts';
 import { KEPT_CHANNELS, outputChannels, toProbabilities } from '../steps/to-probabilities.ts';
 import type { TumourModel } from './ports.ts';
@@ -22,21 +24,30 @@ interface Options {
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface Inference {
+  readonly probabilities: TumourProbabilities;
+  /** Dice between the answers to the mirrored images; null where the model looks at one image only. */
+  readonly agreement: Record<Region, number | null> | null;
+}
+
 /** Runs the model over the brain, tile by tile, through one input buffer. @throws the signal's reason when aborted. */
-export async function inferTumour({ model, channels, view, box, brain, headVisible, onProgress, signal }: Options): Promise<TumourProbabilities> {
+export async function inferTumour({ model, channels, view, box, brain, headVisible, onProgress, signal }: Options): Promise<Inference> {
   const { tiling, output } = model.manifest;
   const plan = planTiles(tiling, box);
   const tiles = plan.tiles.filter(tile => touchesBrain(brain, view, tile.output.low, tile.output.size));
   const mirrorings = mirroringsOf(model.manifest);
   const runs = tiles.length * mirrorings.length;
   const geometry = gridOfBox(view.geometry, plan.low, plan.size);
-  const result = (values: Float32Array): TumourProbabilities => ({ kind: output.kind, geometry, values });
+  const agreement = mirrorings.length > 1 ? new Agreement(output) : null;
+  const result = (values: Float32Array): Inference => ({ probabilities: { kind: output.kind, geometry, values }, agreement: agreement?.dice ?? null });
 
   let done = 0;
   const tileVoxels = count(tiles[0]!.size);
   const input = new Float32Array(channels.length * tileVoxels);
   const infer = async ({ low, size, output: part }: Tile): Promise<Float32Array> => {
     let sum: Float32Array | null = null;
+    let first: Uint8Array | null = null;
+    const inside = agreement && brainIn(brain, view, part.low, part.size);
     for (const axes of mirrorings) {
       signal?.throwIfAborted();
       toModelInput(channels, view, headVisible ? brain : null, low, size, input);
@@ -45,6 +56,11 @@ export async function inferTumour({ model, channels, view, box, brain, headVisib
       const expected = outputChannels(output) * count(part.size);
       if (answer.length !== expected) throw new ModelError('MODEL_OUTPUT', `The model answered ${answer.length} values where ${expected} were expected`);
       if (axes) mirror(answer, outputChannels(output), part.size, axes);
+      if (agreement) {
+        const regions = agreement.regionsIn(answer, inside!);
+        if (first) agreement.compare(first, regions);
+        else first = regions;
+      }
       sum = sum ? addTo(sum, answer) : answer;
       onProgress(++done / runs);
     }

@@ -22,6 +22,9 @@ export function reportOf(run: RunRecord) {
     seconds: run.secondsPerStage,
     error: run.error,
     confidence: run.result?.confidence ?? null,
+    confidenceCalibrated: run.result?.confidenceCalibrated ?? false,
+    volumeIntervalCm3: run.result?.volumeIntervalMl ?? null,
+    lesions: run.result?.lesions ?? null,
     segmentConfidence: run.result?.segmentConfidence ?? null,
     volumesCm3: run.result?.volumesMl ?? null,
     enhancingDiametersMm: run.result?.enhancingDiametersMm ?? null,
@@ -48,8 +51,12 @@ export function reportPage(run: RunRecord): string {
       result.enhancingDiametersMm
         ? `Enhancing tumour: ${number(result.enhancingDiametersMm.longest)} × ${number(result.enhancingDiametersMm.perpendicular)} mm in plane.`
         : 'No enhancing tumour was found.',
+      ...(result.lesions ? [lesionsInWords(result.lesions)] : []),
       '## Confidence',
-      'The Dice that the model\'s own probabilities lead one to expect, 0 to 1.',
+      result.confidenceCalibrated
+        ? 'The Dice to be expected, 0 to 1, as labelled cases show it (docs/confidence.md).'
+        : 'The Dice that the model\'s own probabilities lead one to expect, 0 to 1; this model has not been calibrated, so it may be far off.',
+      ...(result.volumeIntervalMl ? [`The whole tumour measures between ${number(result.volumeIntervalMl.low)} and ${number(result.volumeIntervalMl.high)} mL in nine of ten such answers.`] : []),
       table(['Region', 'Expected Dice'], [
         ['Overall', number(result.confidence)], ['Whole tumour', number(result.segmentConfidence.wt)],
         ['Tumour core', number(result.segmentConfidence.tc)], ['Enhancing tumour', number(result.segmentConfidence.et)],
@@ -70,6 +77,9 @@ export function reportPage(run: RunRecord): string {
     '',
   ].join('\n\n');
 }
+
+const lesionsInWords = ({ count, largestMl, small }: NonNullable<NonNullable<RunRecord['result']>['lesions']>): string =>
+  `${count} separate ${count === 1 ? 'piece' : 'pieces'} of tumour (mL: ${largestMl.map(number).join(', ') || 'none'}${largestMl.length < count ? ', …' : ''}); ${small.count} under 1 mL, together ${number(small.totalMl)} mL.`;
 
 const number = (value: number | null): string => (value === null ? 'none found' : value.toFixed(2));
 

@@ -87,12 +87,12 @@ export async function computeStudy(
     images = inTheirRoles(images, selection.used);
     prepared = await prepareVolumes(options(images));
   }
-  const { further, reference, brainFoundBy, ...segmented } = await segmentPrepared(prepared, options(images));
+  const { further, reference, brainFoundBy, labelMap, measurements, confidence, missing } = await segmentPrepared(prepared, options(images));
   clock.stop();
   signal?.throwIfAborted();
 
   onProgress('write', 0);
-  const result: SegmentationResult = { ...segmented, selection };
+  const result: SegmentationResult = { labelMap, measurements, confidence, missing, selection };
   const { header, built: { sources } } = images[reference]!;
   const origin: ResultOrigin = {
     identity, header, sources, model: model.manifest, missing: result.missing, brainFoundBy, used: mapValues(images, image => image.header.seriesUid),

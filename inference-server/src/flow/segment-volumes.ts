@@ -1,3 +1,4 @@
+import type { AnswerEvidence } from '../domain/calibration.ts';
 import { BrainNotFoundError, SeriesMissingError } from '../domain/errors.ts';
 import { sameGrid, type VolumeGeometry } from '../domain/geometry.ts';
 import type { LabelMap } from '../domain/label-map.ts';
@@ -7,8 +8,10 @@ import type { Confidence, Measurements, OnProgress } from '../domain/run.ts';
 import { SEQUENCE_NAMES, SEQUENCES, type Sequence } from '../domain/study.ts';
 import type { Mask, Volume } from '../domain/volume.ts';
 import { foregroundOf, isSkullStripped, resampleMask } from '../steps/brain-mask.ts';
+import { calibratedConfidence, evidenceOf } from '../steps/calibrated-confidence.ts';
 import { clipExtremes } from '../steps/clip-extremes.ts';
 import { confidenceOf } from '../steps/confidence.ts';
+import { inputEvidence } from '../steps/evidence.ts';
 import { measure } from '../steps/measure.ts';
 import { boxInView, boxOfNonZero, fitsModel, modelGridAround, unionOfBoxes, viewAlong } from '../steps/model-grid.ts';
 import { scalingOf } from '../steps/normalise.ts';
@@ -44,6 +47,9 @@ export interface VolumesResult {
   readonly further: Partial<Record<Sequence, LabelMap>>;
   readonly measurements: Measurements;
   readonly confidence: Confidence;
+  readonly probabilities: TumourProbabilities;
+  /** What the confidence rests on. */
+  readonly evidence: AnswerEvidence;
   /** Sequences that the model knows and the study lacks. */
   readonly missing: readonly Sequence[];
   readonly reference: Sequence;
@@ -112,20 +118,27 @@ export async function segmentPrepared(
   const box = boxOfNonZero(brain.voxels, grid);
   if (!box) throw new BrainNotFoundError();
   const view = viewAlong(grid, manifest.axes);
+  const viewBox = boxInView(box, grid, view);
   const visible = stripped ? null : brain.voxels;
-  const probabilities = await inferTumour({
+  const { probabilities, agreement } = await inferTumour({
     model, view, brain: brain.voxels, headVisible: !stripped, signal,
     channels: manifest.channels.map(sequence => {
       const voxels = onGrid[sequence]?.voxels;
       return voxels ? { voxels, scaling: scalingOf(voxels, grid.shape, box, visible, manifest.normalisation) } : null;
     }),
-    box: boxInView(box, grid, view),
+    box: viewBox,
     onProgress: progress => onProgress('infer', progress),
   });
   const labelMap = toLabelMap(probabilities, head.geometry, manifest.axes);
+  const measurements = measure(labelMap);
+  const missing = missingOf(volumes, manifest);
+  const seen = {
+    own: confidenceOf(probabilities, brain), agreement, missing, input: inputEvidence(onGrid, reference, view, manifest.axes, viewBox, brain.voxels),
+  };
   return {
-    labelMap, further: onEach ? labelOthers(volumes, registered, reference, probabilities, manifest.axes) : {}, measurements: measure(labelMap), confidence: confidenceOf(probabilities, brain),
-    missing: missingOf(volumes, manifest), reference, brainFoundBy: stripped ? ALREADY_STRIPPED : brainExtractor.name,
+    labelMap, further: onEach ? labelOthers(volumes, registered, reference, probabilities, manifest.axes) : {}, measurements, probabilities, evidence: evidenceOf(seen),
+    confidence: calibratedConfidence(seen, manifest.calibration, measurements.volumesMl.total), missing,
+    reference, brainFoundBy: stripped ? ALREADY_STRIPPED : brainExtractor.name,
   };
 }
 

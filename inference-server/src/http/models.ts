@@ -22,10 +22,10 @@ export function modelsRouter(deps: ModelsDeps): Router {
   return router;
 
   async function toWire(stored: StoredModel): Promise<Model> {
-    const { id, version, title, requires, licence, evaluation } = stored.manifest;
+    const { id, version, title, requires, licence, evaluation, calibration } = stored.manifest;
     const available = await availability.check(stored).then(() => true, () => false);
     return {
-      id, version, title, default: id === config.DEFAULT_MODEL, available, requires, typicalSeconds: await queue.typicalSeconds(id), licence,
+      id, version, title, default: id === config.DEFAULT_MODEL, available, requires, calibrated: calibration !== undefined, typicalSeconds: await queue.typicalSeconds(id), licence,
       card: await models.card(stored), evaluation,
     };
   }

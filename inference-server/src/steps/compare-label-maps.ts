@@ -31,9 +31,13 @@ export function compareLabelMaps(truth: LabelMap, found: LabelMap): Record<Regio
 
 /** Dice per region alone, which is quick; null where the truth lacks the region. @param truth and `found` on one grid. */
 export function diceOf(truth: LabelMap, found: LabelMap): Record<Region, number | null> {
-  const of = (region: Region) => overlap(truth, found, membership(region)).dice;
+  const of = (region: Region) => overlapOf(truth, found, region).dice;
   return { wt: of('wt'), tc: of('tc'), et: of('et') };
 }
+
+/** Dice, and voxels in each, of one region. @param truth and `found` on one grid. */
+export const overlapOf = (truth: LabelMap, found: LabelMap, region: Region): { inTruth: number; inFound: number; dice: number | null } =>
+  overlap(truth, found, membership(region));
 
 /** By label: whether it belongs to the region. */
 function membership(region: Region): boolean[] {

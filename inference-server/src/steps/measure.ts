@@ -1,12 +1,13 @@
 import { cross, dot, norm, scale, voxelToPatient, voxelVolumeMl, type Vec3, type VolumeGeometry } from '../domain/geometry.ts';
 import type { LabelMap } from '../domain/label-map.ts';
+import { lesionVolumesMl } from './lesions.ts';
 import type { Diameters, Measurements } from '../domain/run.ts';
 
 const NECROTIC = 1;
 const EDEMA = 2;
 const ENHANCING = 3;
 
-/** Volumes in mL by counting voxels, and the diameters of the enhancing tumour in mm. */
+/** Volumes in mL by counting voxels, the separate pieces, and the diameters of the enhancing tumour in mm. */
 export function measure(labelMap: LabelMap): Measurements {
   const { geometry, labels } = labelMap;
   const [slices, rows, columns] = geometry.shape;
@@ -26,6 +27,7 @@ export function measure(labelMap: LabelMap): Measurements {
   const ml = (voxels: number) => voxels * voxelVolumeMl(geometry);
   return {
     volumesMl: { necrotic: ml(necrotic), edema: ml(edema), enhancing: ml(enhancing), total: ml(necrotic + edema + enhancing) },
+    lesionsMl: lesionVolumesMl(labelMap),
     enhancingDiameters: enhancing === 0 ? null : enhancingDiameters(labelMap, enhancingSlices),
   };
 }

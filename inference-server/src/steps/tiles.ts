@@ -83,6 +83,23 @@ export function touchesBrain(brain: Uint8Array, { geometry: { shape }, start, st
   return false;
 }
 
+/** The brain in a box of the view, `[slowest, middle, fastest]`; 0 where the box reaches beyond the view. @param brain 1 inside, on the view's grid. */
+export function brainIn(brain: Uint8Array, { geometry: { shape }, start, strides }: GridView, low: Vec3, size: Vec3): Uint8Array {
+  const inside = new Uint8Array(size[0] * size[1] * size[2]);
+  const from = each(axis => Math.max(0, -low[axis]));
+  const to = each(axis => Math.min(size[axis], shape[axis] - low[axis]));
+  const [outer, inner] = outerAxes(strides);
+  const boxStrides: Vec3 = [size[1] * size[2], size[2], 1];
+  for (let a = from[outer]; a < to[outer]; a++) {
+    for (let b = from[inner]; b < to[inner]; b++) {
+      const target = a * boxStrides[outer] + b * boxStrides[inner];
+      const source = start + (low[outer] + a) * strides[outer] + (low[inner] + b) * strides[inner] + low[2] * strides[2];
+      for (let c = from[2]; c < to[2]; c++) inside[target + c] = brain[source + c * strides[2]]!;
+    }
+  }
+  return inside;
+}
+
 /** Sigma of the blending weights, as a part of the tile's side (Isensee 2021). */
 const BLENDING_SIGMA = 1 / 8;
 

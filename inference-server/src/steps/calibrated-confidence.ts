@@ -1,0 +1,35 @@
+import { predictedDice, volumeInterval, type AnswerEvidence, type Calibration } from '../domain/calibration.ts';
+import type { Region } from '../domain/label-map.ts';
+import type { Confidence } from '../domain/run.ts';
+import type { Sequence } from '../domain/study.ts';
+import { implausibilityOf, type InputEvidence } from './evidence.ts';
+
+interface Seen {
+  /** By the model's own probabilities. */
+  readonly own: Pick<Confidence, 'overall' | 'regions'>;
+  readonly agreement: AnswerEvidence['agreement'];
+  readonly input: InputEvidence;
+  readonly missing: readonly Sequence[];
+}
+
+/** What can be seen of an answer. Where no tumour was found, `overall` of its own confidence stands for the whole tumour's. */
+export const evidenceOf = ({ own, agreement, input, missing }: Seen): AnswerEvidence => ({
+  expectedDice: own.regions, agreement, implausible: implausibilityOf(input),
+  t1ceMissing: missing.includes('t1ce'), flairMissing: missing.includes('flair'), otherMissing: missing.filter(sequence => sequence === 't1' || sequence === 't2').length,
+});
+
+/**
+ * The Dice to be expected, by the model's calibration; by its own probabilities where it has none. Where no tumour was found,
+ * the same formula lowers its own confidence in that for an input that is no head.
+ */
+export function calibratedConfidence(seen: Seen, calibration: Calibration | undefined, foundMl: number): Confidence {
+  if (!calibration) return { ...seen.own, calibrated: false };
+  const evidence = evidenceOf(seen);
+  const of = (region: Region) => predictedDice(calibration.dice[region], evidence, region);
+  const regions = { wt: of('wt'), tc: of('tc'), et: of('et') };
+  const nothing: AnswerEvidence = {
+    ...evidence, expectedDice: { ...evidence.expectedDice, wt: seen.own.overall }, agreement: evidence.agreement && { ...evidence.agreement, wt: 1 },
+  };
+  const overall = regions.wt ?? predictedDice(calibration.dice.wt, nothing, 'wt')!;
+  return { overall, regions, calibrated: true, ...(foundMl > 0 && { totalMl: volumeInterval(calibration.volume, foundMl, overall) }) };
+}
