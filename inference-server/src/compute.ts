@@ -13,9 +13,9 @@ import { AppError, UpstreamError } from './domain/errors.ts';
 import { midpoint } from './domain/geometry.ts';
 import { workOf } from './domain/identity.ts';
 import type { SegOn } from './domain/run.ts';
+import { lesionsInShort } from './domain/lesions.ts';
 import { PICTURE } from './flow/publish-runs.ts';
 import { computeStudy, type SegmentedStudy } from './flow/segment-study.ts';
-import { lesionsInShort } from './steps/lesions.ts';
 import { drawResult } from './steps/draw-result.ts';
 
 /** The process that computes: one job at a time, the model stays loaded in between. Its keeper restarts it when it dies. */

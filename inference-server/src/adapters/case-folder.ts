@@ -4,7 +4,6 @@ import { join, resolve } from 'node:path';
 import { CaseFolderError } from '../domain/errors.ts';
 import { SEQUENCES, type Sequence } from '../domain/study.ts';
 import type { Volume } from '../domain/volume.ts';
-import type { StudyVolumes } from '../flow/register-volumes.ts';
 import { readNifti } from './nifti-file.ts';
 
 const FILES: Record<Sequence, string> = { t1: 't1n', t1ce: 't1c', t2: 't2w', flair: 't2f' };
@@ -46,14 +45,14 @@ export async function fingerprintOf({ folder }: CaseFolder): Promise<string> {
 }
 
 /** @param without sequences that are left out. @throws CaseFolderError, NiftiError */
-export async function readCase({ folder }: CaseFolder, without: readonly Sequence[] = []): Promise<{ volumes: StudyVolumes; truth: Volume }> {
+export async function readCase({ folder }: CaseFolder, without: readonly Sequence[] = []): Promise<{ volumes: Partial<Record<Sequence, Volume>>; truth: Volume }> {
   const names = await readdir(folder);
   const read = async (stem: string) => {
     const found = names.filter(name => isFileOf(stem, name));
     if (found.length > 1) throw new CaseFolderError(`${folder} has several files for ${stem}: ${found.join(', ')}`);
     return found[0] ? readNifti(join(folder, found[0])) : undefined;
   };
-  const volumes: StudyVolumes = {};
+  const volumes: Partial<Record<Sequence, Volume>> = {};
   for (const sequence of SEQUENCES) {
     const volume = without.includes(sequence) ? undefined : await read(FILES[sequence]);
     if (volume) volumes[sequence] = volume;

@@ -8,11 +8,11 @@ import { ElastixRegistration } from '../adapters/elastix-registration.ts';
 import { ModelStore } from '../adapters/model-store.ts';
 import { ConfigError, modelFolders, readConfig } from '../config.ts';
 import { AppError, PixelDataError, STUDY_ERROR_STATUS } from '../domain/errors.ts';
+import { lesionsInShort } from '../domain/lesions.ts';
 import { overallProgress } from '../domain/progress.ts';
 import { PIPELINE_VERSION, SEG_ON, type OnProgress, type SegOn } from '../domain/run.ts';
 import { SEQUENCE_NAMES, SEQUENCES, type Sequence } from '../domain/study.ts';
 import { parseUid, type SeriesUid, type StudyUid } from '../domain/uid.ts';
-import { lesionsInShort } from '../steps/lesions.ts';
 import { segmentStudy, type SegmentedStudy } from '../flow/segment-study.ts';
 
 const USAGE = `Segments the brain tumour of a study that lies in a folder.

@@ -1,9 +1,9 @@
 import { patientToVoxel, type Vec3 } from '../domain/geometry.ts';
 import { BRAIN, REGIONS, SEGMENTS, type LabelMap, type Segment } from '../domain/label-map.ts';
+import { lesionsInShort } from '../domain/lesions.ts';
 import { PIPELINE_VERSION, type DicomFile, type SegmentationResult } from '../domain/run.ts';
 import { SEQUENCES } from '../domain/study.ts';
 import { deriveUid } from '../domain/uid.ts';
-import { lesionsInShort } from '../steps/lesions.ts';
 import { encodePart10, type Attributes, type DataSet } from './encode-part10.ts';
 import {
   code, codeItem, commonAttributes, contributingEquipment, dicomMoment, inputsInWords, personName, resultUids, SEGMENTATION_STORAGE, uidsOf, type ResultOrigin,

@@ -18,6 +18,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(root, { recursive: true }));
 
+const anEnsemble = () => parseManifest(JSON.stringify(aManifest(NETWORK, { sha256: undefined, files: [{ file: 'a.onnx', sha256: sha256Of(NETWORK) }, { file: 'b.onnx', sha256: sha256Of(OTHER) }] })), 'an ensemble');
 const add = (manifest: Manifest, bytes = NETWORK) => store.add(manifest, [bytes], '# Card', 'someone', NOW);
 async function ship(manifest: Manifest, bytes: Uint8Array | null): Promise<void> {
   await mkdir(join(root, 'shipped', manifest.id), { recursive: true });
@@ -74,8 +75,7 @@ describe('adding a model', () => {
   });
 
   it('takes the files of an ensemble in any order, and averages their answers', async () => {
-    const { sha256: _, ...manifest } = aManifest(NETWORK);
-    const ensemble: Manifest = { ...manifest, files: [{ file: 'a.onnx', sha256: sha256Of(NETWORK) }, { file: 'b.onnx', sha256: sha256Of(OTHER) }] };
+    const ensemble = anEnsemble();
     expect(await store.add(ensemble, [OTHER, NETWORK], null, 'someone', NOW)).toBe('added');
     expect(await store.add(ensemble, [NETWORK, OTHER], null, 'someone', NOW)).toBe('already there');
     const model = await store.load('test-model');
@@ -85,9 +85,7 @@ describe('adding a model', () => {
   });
 
   it.each([['too few', [NETWORK]], ['another one', [NETWORK, NETWORK]]])('says so when an ensemble is given %s', async (_what, files) => {
-    const { sha256: _sha, ...manifest } = aManifest(NETWORK);
-    const ensemble: Manifest = { ...manifest, files: [{ file: 'a.onnx', sha256: sha256Of(NETWORK) }, { file: 'b.onnx', sha256: sha256Of(OTHER) }] };
-    await expect(store.add(ensemble, files, null, 'someone', NOW)).rejects.toMatchObject({ code: 'MODEL_CHECKSUM', message: expect.stringMatching(/^files/) });
+    await expect(store.add(anEnsemble(), files, null, 'someone', NOW)).rejects.toMatchObject({ code: 'MODEL_CHECKSUM', message: expect.stringMatching(/^files/) });
   });
 
   it('refuses other bytes under the same id and version, and keeps the first', async () => {

@@ -31,7 +31,7 @@ describe('measuring a label map', () => {
     const shape = spacing.map(s => 60 / s) as unknown as Vec3;
     const geometry: VolumeGeometry = { shape, originMm: [0, 0, 0], stepsMm: [[0, 0, spacing[0]], [0, spacing[1], 0], [spacing[2], 0, 0]] };
     const cube = aMap(geometry, (x, y, z) => ([x, y, z].every(at => at >= -10 && at < 10) ? 2 : 0));
-    expect(measure(cube)).toEqual({ volumesMl: { necrotic: 0, edema: expect.closeTo(8), enhancing: 0, total: expect.closeTo(8) }, enhancingDiameters: null });
+    expect(measure(cube)).toEqual({ volumesMl: { necrotic: 0, edema: expect.closeTo(8), enhancing: 0, total: expect.closeTo(8) }, enhancingDiameters: null, lesionsMl: [expect.closeTo(8)] });
   });
 
   it('adds the segments up', () => {
