@@ -13,6 +13,7 @@ import { AppError } from '../domain/errors.ts';
 import { PIPELINE_VERSION } from '../domain/run.ts';
 import { SEQUENCES, type Sequence } from '../domain/study.ts';
 import { evaluateCase, observeCase, type CaseScore } from '../flow/evaluate-case.ts';
+import { calibrationPicture } from '../flow/calibration-picture.ts';
 import { evaluationPage, type Pictures } from '../flow/evaluation-page.ts';
 import {
   compareReports, isScored, meanOf, REGION_NAMES, toCaseReport, type CaseReport, type FailedCase, type Report,
@@ -241,6 +242,7 @@ async function calibrate({ model, brainExtractor, cases }: Bench, out: string): 
   }
   const { calibration, figures } = fitCalibration(observations);
   await writeWhole(out, `${JSON.stringify({ settings, calibration, figures, observations })}\n`);
+  await writeWhole(out.replace(/(\.json)?$/, '.svg'), calibrationPicture(figures));
   process.stdout.write(`${inWords(figures)}\n"calibration": ${JSON.stringify(calibration)}\n\nPut this into the manifest of a new version of ${manifest.id}; everything is in ${out}\n`);
 }
 

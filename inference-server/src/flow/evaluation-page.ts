@@ -1,6 +1,6 @@
 import type { Region } from '../domain/label-map.ts';
 import { SEQUENCE_NAMES } from '../domain/study.ts';
-import { eachRegion, extremesOf, isScored, REGION_NAMES, type CaseReport, type Difference, type PerRegion, type Report } from './evaluation-report.ts';
+import { eachRegion, extremesOf, isScored, REGION_NAMES, type CaseReport, type Difference, type FailedCase, type PerRegion, type Report } from './evaluation-report.ts';
 
 /** PNG files of a case: what was found, and the truth. */
 export type Pictures = (id: string) => Promise<{ readonly found: Uint8Array; readonly truth: Uint8Array } | null>;
@@ -10,7 +10,7 @@ const TITLES: PerRegion<string> = { wt: 'Whole tumour', tc: 'Tumour core', et: '
 /** The report as one HTML file that needs nothing else. */
 export async function evaluationPage(report: Report, pictures: Pictures): Promise<string> {
   const scored = report.cases.filter(isScored);
-  const failed = report.cases.filter(one => !isScored(one));
+  const failed = report.cases.filter((one): one is FailedCase => !isScored(one));
   const shown = await Promise.all(extremesOf(report.cases).map(async ({ title, one }) => {
     const images = await pictures(one.id);
     return `<h3>${title}: ${text(one.id)}, Dice ${figure(one.dice.wt)}, confidence ${figure(one.confidence, 2)}</h3>${images ? `<div class="pair">${image('Found', images.found)}${image('Truth', images.truth)}</div>` : '<p>No picture was kept.</p>'}`;

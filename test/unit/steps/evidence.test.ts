@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest';
+import type { Volume } from '../../../inference-server/src/domain/volume.ts';
+import { implausibilityOf, inputEvidence } from '../../../inference-server/src/steps/evidence.ts';
+import { viewAlong } from '../../../inference-server/src/steps/model-grid.ts';
+import { aGrid } from '../../support/volumes.ts';
+
+const grid = aGrid([60, 80, 62]);
+/** Grey and white matter in shells, symmetric; T1 weights them one way, T2 the other. */
+const image = (weights: readonly [number, number]): Volume => ({
+  geometry: grid,
+  voxels: Float32Array.from({ length: 60 * 80 * 62 }, (_, at) => {
+    const [z, y, x] = [Math.floor(at / 4960) - 29.5, Math.floor(at / 62) % 80 - 39.5, at % 62 - 30.5];
+    const r = Math.hypot(z / 29, y / 39, x / 30);
+    return r > 1 ? 0 : 100 + (Math.floor(r * 5) % 2 ? weights[0] : weights[1]) + 20 * Math.sin(Math.abs(x) + y / 3 + z);
+  }),
+});
+const t1 = image([60, 0]);
+const t2 = image([0, 60]);
+const axes = ['L', 'P', 'S'] as const;
+const box = { low: [0, 0, 0], high: [62, 80, 60] } as const;
+const brain = Uint8Array.from(t1.voxels, value => (value === 0 ? 0 : 1));
+const look = (volumes: Parameters<typeof inputEvidence>[0], along: readonly ['L' | 'P', 'L' | 'P', 'S'] = axes) =>
+  inputEvidence(volumes, 't1', viewAlong(grid, [...axes]), [...along], box, brain);
+
+describe('what the images say of themselves', () => {
+  it('is symmetry, proportions and correlations', () => {
+    const seen = look({ t1, t1ce: t1, t2 });
+    expect(seen.symmetry).toBeCloseTo(1);
+    expect(seen.lengthOverWidth).toBeCloseTo(80 / 62);
+    expect(seen.correlations['t1~t1ce']).toBeCloseTo(1);
+    expect(seen.correlations['t1~t2']).toBeLessThan(0);
+    expect(seen.correlations['t1~flair']).toBeUndefined();
+  });
+
+  it('is plausible for a head, less so when two series are exchanged or the axes are', () => {
+    expect(implausibilityOf(look({ t1, t1ce: t1, t2 }))).toBe(0);
+    expect(implausibilityOf(look({ t1, t1ce: t2, t2: t1 }))).toBeGreaterThan(1);
+    expect(implausibilityOf(look({ t1, t1ce: t1, t2 }, ['P', 'L', 'S']))).toBeGreaterThan(1);
+  });
+});
