@@ -60,7 +60,7 @@ describe('a lesion on its way from DICOM through the model\'s grid into a SEG', 
   let model: OnnxModel;
   beforeAll(async () => {
     const network = aPointwiseNetwork({ weights: [[0, 4], [4, 0], [4, 0]], bias: [-6, -6, -6] });
-    model = await OnnxModel.open(aManifest(network, { channels: ['t1ce', 'flair'], spacingMm: [1.5, 1.5, 1.5] }), network, 1);
+    model = await OnnxModel.open(aManifest(network, { channels: ['t1ce', 'flair'], spacingMm: [1.5, 1.5, 1.5] }), [network], 1);
   });
   afterAll(() => model.close());
 
