@@ -37,6 +37,7 @@ export function describeRollups(open: () => Promise<Database>, numRuns: number):
       await db.deleteFrom('statistics_rollups').execute();
       await db.deleteFrom('statistics_counted').execute();
       await db.deleteFrom('runs').execute();
+      statistics = new StatisticsRepository(db);
     };
 
     it('equal a full recount after ends, supersessions, reviews, re-runs, repeats, deletions and late arrivals in any order, for all runs and for every slice', async () => {
@@ -133,6 +134,29 @@ export function describeRollups(open: () => Promise<Database>, numRuns: number):
       expect([all.completed, all.failed, all.cancelled]).toEqual([2, 1, 1]);
       expect((await statistics.days('2026-03-01', '2026-03-01', { dimension: 'scanner', value: counted.scanner! })).get('2026-03-01')).toMatchObject({ completed: 2 });
       expect(await db.selectFrom('cursors').selectAll().where('name', '=', 'statistics-uncounted').execute()).toEqual([]);
+    });
+
+    it('are those of now in every process, whoever changed them', async () => {
+      const [here, there] = [new StatisticsRepository(db), new StatisticsRepository(db)];
+      const slice = { dimension: 'scanner', value: 'MR1' } as const;
+      const completed = async (of: StatisticsRepository) => [
+        (await of.days('2026-03-01', '2026-03-02', slice)).get('2026-03-01')?.completed, (await of.hours('2026-03-01T00', '2026-03-02T00')).get('2026-03-01T10')?.completed,
+        (await of.allTime()).all.completed, (await of.days('2026-02-01', '2026-03-02')).get('2026-03-01')?.completed,
+      ];
+      const runs = Array.from({ length: 3 }, () => anEndedRun());
+      for (const [n, run] of runs.entries()) {
+        await count(run);
+        expect([await completed(here), await completed(there)]).toEqual([Array(4).fill(n + 1), Array(4).fill(n + 1)]);
+      }
+      await count({ ...runs[0]!, state: 'superseded' });
+      expect(await completed(here)).toEqual([2, 2, 2, 2]);
+    });
+
+    it('are all there after many changes at once', async () => {
+      await statistics.days('2020-01-01', '2030-01-01');
+      const runs = Array.from({ length: 150 }, (_, n) => anEndedRun({ finishedAt: new Date(Date.UTC(2026, 0, 1) + n * 86_400_000).toISOString() }));
+      await db.transaction().execute(trx => countRuns(trx, runs));
+      expect((await statistics.days('2020-01-01', '2030-01-01')).size).toBe(150);
     });
 
     it('forget hours, and correct a run of a forgotten hour in its day all the same', async () => {

@@ -1,4 +1,4 @@
-import { sql, type Selectable, type Transaction } from 'kysely';
+import { CompiledQuery, type Compilable, type Selectable, type Transaction } from 'kysely';
 import { histogramFromBytes, histogramToBytes } from '../steps/histogram.ts';
 import { combineStages, stageMsOf, stageTalliesOf, stagesFromBytes, stagesToBytes, type StageMs, type StageTallies } from '../steps/stage-tallies.ts';
 import { EMPTY_TALLY, TALLY_NUMBERS, combineTallies, slicesOf, tallyOf, utcDay, utcHour } from '../steps/statistics.ts';
@@ -28,23 +28,22 @@ export interface DaySoFar {
   readonly failed: number;
 }
 
-/** One writer at a time on PostgreSQL, as on SQLite: every run changes the row of all time anyway. */
-const ROLLUP_LOCK = 0x43_42_53_54;
-
 /**
  * Makes the roll-ups count runs as they are now: it takes away what each was counted as before, so that an end,
  * a later supersession, a review, a second try and a repeated call all leave what a full recount would give.
  * Costs a handful of rows per period, however many runs there are. No run may be given twice in one call.
  */
 export async function countRuns(trx: Transaction<Schema>, runs: readonly CountedRun[]): Promise<void> {
+  const version = await takeTurn(trx);
   const known = await countedAs(trx, runs.map(({ id }) => id));
-  await replace(trx, runs.map(run => ({ id: run.id, before: known.get(run.id), now: countedNow(run) })));
+  await replace(trx, version, runs.map(run => ({ id: run.id, before: known.get(run.id), now: countedNow(run) })));
 }
 
 /** Takes runs that are deleted out of the roll-ups. */
 export async function forgetRuns(trx: Transaction<Schema>, ids: readonly string[]): Promise<void> {
+  const version = await takeTurn(trx);
   const known = await countedAs(trx, ids);
-  await replace(trx, ids.map(id => ({ id, before: known.get(id), now: undefined })));
+  await replace(trx, version, ids.map(id => ({ id, before: known.get(id), now: undefined })));
 }
 
 function countedNow(run: CountedRun): Counted | undefined {
@@ -59,7 +58,7 @@ interface Recount {
   readonly now: Counted | undefined;
 }
 
-async function replace(trx: Transaction<Schema>, recounts: readonly Recount[]): Promise<void> {
+async function replace(trx: Transaction<Schema>, version: number, recounts: readonly Recount[]): Promise<void> {
   const changes = new Map<string, { key: Key; added: Rollup[]; taken: Rollup[] }>();
   const change = (counted: Counted | undefined, how: 'added' | 'taken') => {
     if (!counted) return;
@@ -85,7 +84,7 @@ async function replace(trx: Transaction<Schema>, recounts: readonly Recount[]): 
       stages: combineStages([base?.stages ?? {}, ...added.map(of => of.stages)], taken.map(of => of.stages)),
     }];
   });
-  await writeRollups(trx, rollups, await nextVersion(trx));
+  await writeRollups(trx, rollups, version);
   const days = new Map(rollups.flatMap(({ key, tally }) => (key.unit === 'day' && key.dimension === 'all' ? [[key.period, tally] as const] : [])));
   await remember(trx, recounts, endedAtMs => days.get(utcDay(new Date(endedAtMs)))!);
 }
@@ -109,7 +108,6 @@ function keysOf({ endedAtMs, slices }: Counted): Key[] {
 export const ALL = { dimension: 'all', value: '' } as const;
 
 async function countedAs(trx: Transaction<Schema>, runIds: readonly string[]): Promise<Map<string, Counted>> {
-  if (isPostgres(trx)) await sql`select pg_advisory_xact_lock(${ROLLUP_LOCK})`.execute(trx);
   const known = new Map<string, Counted>();
   for (let n = 0; n < runIds.length; n += AT_ONCE) {
     const rows = await trx.selectFrom('statistics_counted').selectAll().where('run_id', 'in', runIds.slice(n, n + AT_ONCE)).execute();
@@ -142,7 +140,11 @@ async function remember(trx: Transaction<Schema>, recounts: readonly Recount[], 
   }
 }
 
-async function nextVersion(trx: Transaction<Schema>): Promise<number> {
+/**
+ * The version of the rows that this transaction changes. Its row is locked until the transaction ends, so that writers of
+ * roll-ups take turns (every run changes the row of all time anyway) and a higher version is committed later.
+ */
+async function takeTurn(trx: Transaction<Schema>): Promise<number> {
   const { position } = await trx.updateTable('cursors').set(eb => ({ position: eb('position', '+', 1) })).where('name', '=', 'statistics-version')
     .returning('position').executeTakeFirstOrThrow();
   return position;
@@ -154,22 +156,34 @@ const AT_ONCE = 100;
 async function readRollups(trx: Transaction<Schema>, keys: readonly Key[]): Promise<Map<string, Rollup>> {
   const kept = new Map<string, Rollup>();
   for (let n = 0; n < keys.length; n += AT_ONCE) {
-    const rows = await trx.selectFrom('statistics_rollups').selectAll()
-      .where(eb => eb.or(keys.slice(n, n + AT_ONCE).map(({ unit, dimension, value, period }) => eb.and({ unit, dimension, value, period })))).execute();
+    const part = keys.slice(n, n + AT_ONCE).map(({ unit, dimension, value, period }) => [unit, dimension, value, period] as const);
+    const rows = await compiledOnce(trx, 'read', part, () => trx.selectFrom('statistics_rollups').selectAll().where(eb => eb(
+      eb.refTuple('unit', 'dimension', 'value', 'period'), 'in', part.map(key => eb.tuple(...key)))));
     for (const row of rows) kept.set(nameOf(row), { tally: toTally(row), stages: stagesFromBytes(row.stages) });
   }
   return kept;
 }
 
 async function writeRollups(trx: Transaction<Schema>, rollups: readonly ({ key: Key } & Rollup)[], version: number): Promise<void> {
-  const rows = rollups.map(({ key, tally: { latency, failures, ...numbers }, stages }) =>
-    ({ ...key, ...numbers, version, latency: histogramToBytes(latency), failures_json: JSON.stringify(failures), stages: stagesToBytes(stages) }));
+  const rows = rollups.map(({ key: { unit, period, dimension, value }, tally: { latency, failures, ...numbers }, stages }) =>
+    ({ unit, period, dimension, value, ...numbers, version, latency: histogramToBytes(latency), failures_json: JSON.stringify(failures), stages: stagesToBytes(stages) }));
   for (let n = 0; n < rows.length; n += AT_ONCE) {
-    await trx.insertInto('statistics_rollups').values(rows.slice(n, n + AT_ONCE))
+    const part = rows.slice(n, n + AT_ONCE);
+    await compiledOnce(trx, 'write', part.map(row => Object.values(row)), () => trx.insertInto('statistics_rollups').values(part)
       .onConflict(conflict => conflict.columns(['unit', 'dimension', 'value', 'period'])
-        .doUpdateSet(eb => Object.fromEntries(KEPT.map(name => [name, eb.ref(`excluded.${name}`)]))))
-      .execute();
+        .doUpdateSet(eb => Object.fromEntries(KEPT.map(name => [name, eb.ref(`excluded.${name}`)])))));
   }
+}
+
+/** Texts of statements, by database, name and number of rows: making one of many rows takes longer than running it. */
+const texts = new Map<string, string>();
+
+/** @param rows the statement's parameters, row by row. */
+async function compiledOnce<O>(trx: Transaction<Schema>, name: string, rows: readonly (readonly unknown[])[], query: () => Compilable<O>): Promise<O[]> {
+  const key = `${isPostgres(trx)} ${name} ${rows.length}`;
+  const text = texts.get(key) ?? query().compile().sql;
+  texts.set(key, text);
+  return (await trx.executeQuery<O>(CompiledQuery.raw(text, rows.flat()))).rows;
 }
 
 const KEPT = [...TALLY_NUMBERS, 'version', 'latency', 'failures_json', 'stages'] as const;

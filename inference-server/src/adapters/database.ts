@@ -5,6 +5,7 @@ import { Migrator } from 'kysely/migration';
 import pg from 'pg';
 import { migrations } from './migrations/index.ts';
 import type { Schema } from './schema.ts';
+import { PreparingClient } from './preparing-client.ts';
 import { nodeSqliteDialect } from './sqlite-dialect.ts';
 
 export type Database = Kysely<Schema>;
@@ -56,7 +57,7 @@ function dialectOf(url: string): Dialect {
   const types: pg.CustomTypesConfig = {
     getTypeParser: (oid: number, format?: 'text' | 'binary') => (oid === INT8 ? Number : pg.types.getTypeParser(oid, format)),
   };
-  return new PostgresDialect({ pool: new pg.Pool({ connectionString: url, max: 10, types }) });
+  return new PostgresDialect({ pool: new pg.Pool({ connectionString: url, max: 10, types, Client: PreparingClient }) });
 }
 
 /** For the few places where the two databases differ. */

@@ -24,23 +24,31 @@ export function histogramOf(seconds: number): LatencyHistogram {
   return Int32Array.of(Math.min(Math.max(Math.ceil(Math.log(held) / LOG_GAMMA), FIRST_BUCKET), LAST), 1);
 }
 
+/** Where sums are counted; all zero in between. */
+const counts = new Int32Array(LAST - FIRST_BUCKET + 1);
+
 /** The sum of histograms; those of `taken` are taken away. */
-export function combineHistograms(added: Iterable<LatencyHistogram>, taken: Iterable<LatencyHistogram> = []): LatencyHistogram {
-  const counts = new Int32Array(LAST - FIRST_BUCKET + 1);
-  const count = (histograms: Iterable<LatencyHistogram>, sign: 1 | -1) => {
+export function combineHistograms(added: readonly LatencyHistogram[], taken: readonly LatencyHistogram[] = []): LatencyHistogram {
+  if (added.length === 1 && taken.length === 0) return added[0]!;
+  let [first, last] = [counts.length, -1];
+  const count = (histograms: readonly LatencyHistogram[], sign: 1 | -1) => {
     for (const histogram of histograms) {
+      if (histogram.length === 0) continue;
+      first = Math.min(first, histogram[0]! - FIRST_BUCKET);
+      last = Math.max(last, histogram[histogram.length - 2]! - FIRST_BUCKET);
       for (let at = 0; at < histogram.length; at += 2) counts[histogram[at]! - FIRST_BUCKET]! += sign * histogram[at + 1]!;
     }
   };
   count(added, 1);
   count(taken, -1);
   let used = 0;
-  for (const n of counts) if (n !== 0) used++;
+  for (let bucket = first; bucket <= last; bucket++) if (counts[bucket] !== 0) used++;
   const sparse = new Int32Array(2 * used);
-  for (let bucket = 0, at = 0; bucket < counts.length; bucket++) {
+  for (let bucket = first, at = 0; bucket <= last; bucket++) {
     if (counts[bucket] === 0) continue;
     sparse[at++] = bucket + FIRST_BUCKET;
     sparse[at++] = counts[bucket]!;
+    counts[bucket] = 0;
   }
   return sparse;
 }

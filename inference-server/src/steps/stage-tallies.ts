@@ -32,9 +32,18 @@ export const stageTalliesOf = (of: StageMs): StageTallies =>
 export function combineStages(added: readonly StageTallies[], taken: readonly StageTallies[] = []): StageTallies {
   const sums: Partial<Record<Stage, StageTally>> = {};
   for (const stage of STAGES) {
-    const [more, less] = [added, taken].map(of => of.flatMap(tallies => tallies[stage] ?? []));
-    const latency = combineHistograms(more!.map(tally => tally.latency), less!.map(tally => tally.latency));
-    const ms = more!.reduce((sum, tally) => sum + tally.ms, 0) - less!.reduce((sum, tally) => sum + tally.ms, 0);
+    let ms = 0;
+    const latencies = (of: readonly StageTallies[], sign: 1 | -1) => {
+      const found: LatencyHistogram[] = [];
+      for (const tallies of of) {
+        const tally = tallies[stage];
+        if (!tally) continue;
+        ms += sign * tally.ms;
+        found.push(tally.latency);
+      }
+      return found;
+    };
+    const latency = combineHistograms(latencies(added, 1), latencies(taken, -1));
     if (latency.length > 0) sums[stage] = { ms, latency };
   }
   return sums;

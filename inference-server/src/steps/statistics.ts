@@ -119,14 +119,17 @@ function processingMs({ startedAt, finishedAt }: CountedRun): number {
 /** The sum of `added` without `taken`; exact, so that taking a run's tally away leaves no trace of it. */
 export function combineTallies(added: readonly Tally[], taken: readonly Tally[] = []): Tally {
   const failures: Record<string, number> = {};
-  const count = (tally: Tally, sign: 1 | -1) => {
-    for (const [code, n] of Object.entries(tally.failures)) failures[code] = (failures[code] ?? 0) + sign * n;
+  const sums = numbers(() => 0);
+  const count = (tallies: readonly Tally[], sign: 1 | -1) => {
+    for (const tally of tallies) {
+      for (const name of TALLY_NUMBERS) sums[name] += sign * tally[name];
+      for (const code in tally.failures) failures[code] = (failures[code] ?? 0) + sign * tally.failures[code]!;
+    }
   };
-  added.forEach(tally => { count(tally, 1); });
-  taken.forEach(tally => { count(tally, -1); });
-  const sum = (tallies: readonly Tally[], name: TallyNumber) => tallies.reduce((total, tally) => total + tally[name], 0);
+  count(added, 1);
+  count(taken, -1);
   return {
-    ...numbers(name => sum(added, name) - sum(taken, name)),
+    ...sums,
     latency: combineHistograms(added.map(t => t.latency), taken.map(t => t.latency)),
     failures: Object.fromEntries(Object.entries(failures).filter(([, n]) => n !== 0).sort()),
   };
@@ -135,7 +138,16 @@ export function combineTallies(added: readonly Tally[], taken: readonly Tally[] 
 /** Runs that ended, however. */
 export const runsOf = ({ completed, failed, cancelled, superseded, skipped }: Tally): number => completed + failed + cancelled + superseded + skipped;
 
-export function figuresOf(tally: Tally): Figures {
+/** A tally never changes, so that the figures of past days are reckoned once. */
+const reckoned = new WeakMap<Tally, Readonly<Figures>>();
+
+export function figuresOf(tally: Tally): Readonly<Figures> {
+  const known = reckoned.get(tally) ?? reckon(tally);
+  reckoned.set(tally, known);
+  return known;
+}
+
+function reckon(tally: Tally): Figures {
   const { completed, failed, cancelled, superseded, skipped } = tally;
   const mean = (sum: number): number | null => (completed === 0 ? null : sum / completed);
   const reviewed = tally.accepted + tally.edited + tally.rejected;
@@ -171,7 +183,16 @@ const HOUR_MS = 3_600_000;
 
 /** `count` days that end with `last`, oldest first. */
 export const daysUpTo = (last: string, count: number): string[] =>
-  Array.from({ length: count }, (_, n) => utcDay(new Date(Date.parse(last) - (count - 1 - n) * DAY_MS)));
+  Array.from({ length: count }, (_, n) => dayOfNumber(Date.parse(last) / DAY_MS - (count - 1 - n)));
+
+const days = new Map<number, string>();
+
+/** @param number of days since 1970; remembered, because writing a date takes longer than all else that a day of a trend costs. */
+function dayOfNumber(number: number): string {
+  const known = days.get(number) ?? utcDay(new Date(number * DAY_MS));
+  days.set(number, known);
+  return known;
+}
 
 /** The hour of `now` and the 23 before it, oldest first. */
 export const lastHours = (now: Date): string[] =>
@@ -201,7 +222,7 @@ export function trends(of: Days, today: string, dayCount: number, step = 1) {
   return {
     from: current[0]!,
     to: today,
-    days: stepsOf(current, step).map(together => ({ date: together[0]!, ...figuresOf(sumOf(of, together)) })),
+    days: stepsOf(current, step).map(together => dayOf(together[0]!, sumOf(of, together))),
     period,
     previous_period: previous,
     change: {
@@ -212,6 +233,20 @@ export function trends(of: Days, today: string, dayCount: number, step = 1) {
       mean_total_volume_cm3: change(period.mean_volume_cm3?.total ?? null, previous.mean_volume_cm3?.total ?? null),
     },
   };
+}
+
+interface DayFigures extends Readonly<Figures> {
+  readonly date: string;
+}
+
+/** As `reckoned`; no two days share a tally. */
+const reckonedDays = new WeakMap<Tally, DayFigures>();
+
+function dayOf(date: string, tally: Tally): DayFigures {
+  if (tally === EMPTY_TALLY) return { date, ...figuresOf(tally) };
+  const known = reckonedDays.get(tally) ?? { date, ...figuresOf(tally) };
+  reckonedDays.set(tally, known);
+  return known;
 }
 
 /** As a fraction of `before`: 0.1 is 10 % more; null where there was nothing to compare with. */

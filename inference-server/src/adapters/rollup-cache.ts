@@ -1,0 +1,111 @@
+import type { Selectable } from 'kysely';
+import { TALLY_NUMBERS, type Tally } from '../steps/statistics.ts';
+import { toTally } from './count-runs.ts';
+import type { Database } from './database.ts';
+import type { StatisticsRollupsTable } from './schema.ts';
+
+type Unit = StatisticsRollupsTable['unit'];
+const COLUMNS = ['unit', 'period', 'dimension', 'value', 'version', ...TALLY_NUMBERS, 'latency', 'failures_json'] as const;
+type Row = Pick<Selectable<StatisticsRollupsTable>, (typeof COLUMNS)[number]>;
+
+/** Rows of one unit, dimension and value, from `from` on. */
+interface Series {
+  from: string;
+  readonly rows: Map<string, { version: number; tally: Tally }>;
+}
+
+/** Series kept; three years of one are about 1 MB. */
+const KEPT_SERIES = 100;
+/** More changes than these since the last look are cheaper read anew. */
+const MANY_CHANGES = 2_000;
+
+/**
+ * The roll-ups that were asked for lately, parsed. Before every answer one query over an index asks for the rows that
+ * any process has changed since: versions rise in the order in which transactions commit, because those who write
+ * roll-ups take turns (see `countRuns`), so that nothing is passed over and past days are never read again.
+ */
+export class RollupCache {
+  readonly #db: Database;
+  readonly #series = new Map<string, Series>();
+  #seen: number | undefined;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  /** Tallies by period, both ends included; periods without runs are absent. */
+  async periods(unit: Unit, dimension: StatisticsRollupsTable['dimension'], value: string, from: string, to: string): Promise<Map<string, Tally>> {
+    await this.#refresh();
+    const series = await this.#load(unit, dimension, value, from);
+    if (unit === 'hour') forgetBefore(series, from);
+    const found = new Map<string, Tally>();
+    for (const [period, { tally }] of series.rows) if (period >= from && period <= to) found.set(period, tally);
+    return found;
+  }
+
+  /** Tallies of all time, by dimension and value. */
+  async allTime(): Promise<ReadonlyMap<string, ReadonlyMap<string, Tally>>> {
+    await this.#refresh();
+    const known = this.#series.get(ALL_TIME) ?? await this.#read(ALL_TIME, '', () => this.#db.selectFrom('statistics_rollups').select(COLUMNS).where('unit', '=', 'all').execute());
+    const found = new Map<string, Map<string, Tally>>();
+    for (const [name, { tally }] of known.rows) {
+      const [dimension, value] = name.split('\n') as [string, string];
+      (found.get(dimension) ?? found.set(dimension, new Map()).get(dimension)!).set(value, tally);
+    }
+    return found;
+  }
+
+  async #refresh(): Promise<void> {
+    if (this.#seen === undefined) return this.#startAnew();
+    const rows = await this.#db.selectFrom('statistics_rollups').select(COLUMNS).where('version', '>', this.#seen)
+      .orderBy('version').limit(MANY_CHANGES).execute();
+    if (rows.length === MANY_CHANGES) return this.#startAnew();
+    for (const row of rows) {
+      this.#seen = Math.max(this.#seen ?? 0, row.version);
+      const series = this.#series.get(row.unit === 'all' ? ALL_TIME : nameOf(row.unit, row.dimension, row.value));
+      if (series && row.period >= series.from) keep(series, row);
+    }
+  }
+
+  async #startAnew(): Promise<void> {
+    const { position } = await this.#db.selectFrom('cursors').select('position').where('name', '=', 'statistics-version').executeTakeFirstOrThrow();
+    this.#series.clear();
+    this.#seen = position;
+  }
+
+  async #load(unit: Unit, dimension: StatisticsRollupsTable['dimension'], value: string, from: string): Promise<Series> {
+    const name = nameOf(unit, dimension, value);
+    const known = this.#series.get(name);
+    if (known && known.from <= from) return known;
+    return this.#read(name, from, () => this.#db.selectFrom('statistics_rollups').select(COLUMNS).where('unit', '=', unit)
+      .where('dimension', '=', dimension).where('value', '=', value).where('period', '>=', from).execute());
+  }
+
+  async #read(name: string, from: string, query: () => Promise<Row[]>): Promise<Series> {
+    const seen = this.#seen;
+    const series: Series = { from, rows: new Map() };
+    for (const row of await query()) keep(series, row);
+    // what another answer learned of meanwhile may not be in these rows
+    if (this.#seen !== seen) return series;
+    this.#series.delete(name);
+    if (this.#series.size >= KEPT_SERIES) this.#series.delete(this.#series.keys().next().value!);
+    this.#series.set(name, series);
+    return series;
+  }
+}
+
+const ALL_TIME = 'all';
+const nameOf = (unit: string, dimension: string, value: string): string => [unit, dimension, value].join('\n');
+
+/** Hours that have passed are not asked for again. */
+function forgetBefore(series: Series, from: string): void {
+  for (const period of series.rows.keys()) if (period < from) series.rows.delete(period);
+  series.from = from;
+}
+
+/** An answer that was asked for earlier may come later: the newer row stands. */
+function keep({ rows }: Series, row: Row): void {
+  const name = row.unit === 'all' ? `${row.dimension}\n${row.value}` : row.period;
+  if ((rows.get(name)?.version ?? -1) > row.version) return;
+  rows.set(name, { version: row.version, tally: toTally(row) });
+}
