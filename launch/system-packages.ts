@@ -22,6 +22,7 @@ export const TEST_PACKAGES: readonly SystemPackage[] = [
   { name: 'dcmtk', file: '/usr/bin/storescu' },
   { name: 'chromium', file: '/usr/bin/chromium' },
   { name: 'docker-compose', file: '/usr/bin/docker-compose' },
+  { name: 'prometheus', file: '/usr/bin/prometheus' },
 ];
 
 /** @returns the names of those that are not there. */

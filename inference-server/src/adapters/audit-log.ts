@@ -8,7 +8,7 @@ export interface AuditLine {
   readonly actor: string;
   readonly role: Role | null;
   readonly address: string | null;
-  readonly action: 'run.request' | 'run.cancel' | 'run.review' | 'sign-in' | 'sign-out' | 'access' | 'token.create' | 'token.revoke';
+  readonly action: 'run.request' | 'run.cancel' | 'run.review' | 'run.export' | 'sign-in' | 'sign-out' | 'access' | 'token.create' | 'token.revoke';
   readonly object?: string | null;
   readonly outcome: 'success' | 'refused' | 'failure';
   readonly detail?: string;

@@ -1,4 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import type { ComputeEnd, ComputeJob, ComputeOutcome, ComputeProgress } from '../contract/compute.ts';
 import type { Computer } from '../flow/ports.ts';
 
@@ -9,6 +10,7 @@ import type { Computer } from '../flow/ports.ts';
 export class ComputeProcess implements Computer {
   readonly #script: string;
   #child: ChildProcess | undefined;
+  #starts = 0;
 
   /** @param script path of the module that answers the protocol. */
   constructor(script: string) {
@@ -38,11 +40,16 @@ export class ComputeProcess implements Computer {
     });
   }
 
+  health(): { memoryBytes: number; restarts: number } {
+    return { memoryBytes: residentBytes('self') + (this.#child?.pid === undefined ? 0 : residentBytes(this.#child.pid)), restarts: Math.max(0, this.#starts - 1) };
+  }
+
   close(): void {
     this.#child?.kill('SIGKILL');
   }
 
   #start(): ChildProcess {
+    this.#starts++;
     const child = fork(this.#script, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], serialization: 'advanced' });
     const forget = () => {
       if (this.#child === child) this.#child = undefined;
@@ -50,5 +57,15 @@ export class ComputeProcess implements Computer {
     child.once('exit', forget);
     child.once('error', forget);
     return child;
+  }
+}
+
+/** 0 for a process that has just ended. */
+function residentBytes(pid: number | 'self'): number {
+  try {
+    const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+    return Number(kilobytes ?? 0) * 1024;
+  } catch {
+    return 0;
   }
 }

@@ -30,15 +30,15 @@ const MAX_TAG_LENGTH = 8000;
 /**
  * MLflow's REST API 2.0, as far as publishing needs it. A method is one request.
  *
- * Every request opens a connection. `mlflow server` with several workers listens on a socket for which Python's asyncio
- * leaves out TCP_NODELAY (made with protocol 0: `asyncio.base_events._set_nodelay`, uvicorn's `bind_socket`), so on a
- * kept connection the answer's body waits for the delayed ACK of its headers, about 40 ms; a new connection is
- * acknowledged at once and costs a fraction of a millisecond.
+ * Connections are kept. `mlflow server` with several workers listens on a socket for which Python's asyncio leaves out
+ * TCP_NODELAY (made with protocol 0: `asyncio.base_events._set_nodelay`, uvicorn's `bind_socket`), so that on a kept
+ * connection the answer's body waits for the delayed ACK of its headers, about 40 ms; one process, as `npm start` and
+ * the containers run it, makes its socket itself and sends at once.
  */
 export class MlflowClient {
   readonly #url: string;
   readonly #experiment: string;
-  readonly #agent = new Agent({ pipelining: 0, connect: { timeout: 5_000 }, headersTimeout: REQUEST_TIMEOUT_MS, bodyTimeout: REQUEST_TIMEOUT_MS });
+  readonly #agent = new Agent({ connect: { timeout: 5_000 }, headersTimeout: REQUEST_TIMEOUT_MS, bodyTimeout: REQUEST_TIMEOUT_MS });
   #experimentId: Promise<string> | undefined;
 
   constructor(url: string, experiment = EXPERIMENT) {

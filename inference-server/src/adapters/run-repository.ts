@@ -78,6 +78,8 @@ export const MAX_ATTEMPTS = 3;
 
 const ACTIVE = ['queued', 'running'] as const;
 const DAY_MS = 86_400_000;
+/** Runs held at once while all are gone through. */
+const PAGE = 500;
 
 /** The runs table and what is written together with it. All instants are passed in: the repository has no clock. */
 export class RunRepository {
@@ -289,10 +291,29 @@ export class RunRepository {
     return { next: rows.map(toRecord), count: Number(count) };
   }
 
-  /** Number of runs per state, for the metrics. */
-  async countByState(): Promise<Map<RunState, number>> {
-    const rows = await this.#db.selectFrom('runs').select(eb => ['state', eb.fn.countAll<number>().as('n')]).groupBy('state').execute();
-    return new Map(rows.map(row => [row.state, Number(row.n)]));
+  /** Pages of the runs that ended, in the order of their end; a run that ends meanwhile may come at the last. */
+  async* ended({ from, to, slice }: Pick<RunFilter, 'from' | 'to' | 'slice'>): AsyncGenerator<RunRecord[]> {
+    let after: { finished_at_ms: number; id: string } = { finished_at_ms: from ? Date.parse(from) : 0, id: '' };
+    for (;;) {
+      const { finished_at_ms: at, id } = after;
+      let query = this.#db.selectFrom('runs').selectAll().where('finished_at_ms', '>=', at)
+        .where(eb => eb.or([eb('finished_at_ms', '>', at), eb('id', '>', id)])).orderBy('finished_at_ms').orderBy('id').limit(PAGE);
+      if (to) query = query.where('finished_at_ms', '<', Date.parse(to) + DAY_MS);
+      if (slice) query = query.where(eb => inSlice(eb, slice));
+      const rows = await query.execute();
+      if (rows.length > 0) yield rows.map(toRecord);
+      if (rows.length < PAGE) return;
+      const last = rows.at(-1)!;
+      after = { finished_at_ms: last.finished_at_ms!, id: last.id };
+    }
+  }
+
+  /** Runs that wait or are computed, and since when the oldest waits (ms since 1970); for the metrics. */
+  async queueLength(): Promise<{ queued: number; running: number; oldestAtMs: number | null }> {
+    const rows = await this.#db.selectFrom('runs').select(eb => ['state', eb.fn.countAll<number>().as('n'), eb.fn.min('queued_at_ms').as('oldest')])
+      .where('state', 'in', ACTIVE).groupBy('state').execute();
+    const of = (state: RunState) => rows.find(row => row.state === state);
+    return { queued: Number(of('queued')?.n ?? 0), running: Number(of('running')?.n ?? 0), oldestAtMs: of('queued')?.oldest ?? null };
   }
 
   /** Seconds per stage of the last completed runs of a model, newest first: what remaining time is reckoned from. */

@@ -105,6 +105,10 @@ export interface WorkersTable {
   host: string;
   started_at_ms: number;
   heartbeat_at_ms: number;
+  /** Resident memory of keeper and computing process together. */
+  memory_bytes: Generated<number>;
+  /** How often the computing process ended and was started again. */
+  computer_restarts: Generated<number>;
 }
 
 export interface TokensTable {

@@ -52,6 +52,12 @@ export class StatisticsRepository {
     };
   }
 
+  async allTimeStages(): Promise<StageTallies> {
+    const row = await this.#db.selectFrom('statistics_rollups').select('stages').where('unit', '=', 'all').where('dimension', '=', ALL.dimension)
+      .where('value', '=', ALL.value).executeTakeFirst();
+    return row ? stagesFromBytes(row.stages) : {};
+  }
+
   /** Hours are for the last day only; what is counted or corrected later in a forgotten one is in its day all the same. */
   async forgetHours(before: string): Promise<void> {
     await this.#db.deleteFrom('statistics_rollups').where('unit', '=', 'hour').where('period', '<', before).execute();

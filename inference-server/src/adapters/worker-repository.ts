@@ -3,6 +3,13 @@ import type { Database } from './database.ts';
 /** A worker that has not reported for this long is taken for dead. */
 const SILENT_MS = 15_000;
 
+export interface WorkerHealth {
+  /** Resident, of the keeper and its computing process together. */
+  readonly memoryBytes: number;
+  /** How often the computing process had to be started again. */
+  readonly restarts: number;
+}
+
 /** Which workers there are. */
 export class WorkerRepository {
   readonly #db: Database;
@@ -13,10 +20,11 @@ export class WorkerRepository {
     this.#now = now;
   }
 
-  async report(id: string, host: string): Promise<void> {
+  async report(id: string, host: string, { memoryBytes, restarts }: WorkerHealth): Promise<void> {
     const now = this.#now();
-    await this.#db.insertInto('workers').values({ id, host, started_at_ms: now, heartbeat_at_ms: now })
-      .onConflict(conflict => conflict.column('id').doUpdateSet({ heartbeat_at_ms: now })).execute();
+    const health = { heartbeat_at_ms: now, memory_bytes: memoryBytes, computer_restarts: restarts };
+    await this.#db.insertInto('workers').values({ id, host, started_at_ms: now, ...health })
+      .onConflict(conflict => conflict.column('id').doUpdateSet(health)).execute();
     await this.#db.deleteFrom('workers').where('heartbeat_at_ms', '<', now - 100 * SILENT_MS).execute();
   }
 
@@ -24,7 +32,7 @@ export class WorkerRepository {
     await this.#db.deleteFrom('workers').where('id', '=', id).execute();
   }
 
-  async alive(): Promise<{ id: string; host: string }[]> {
-    return this.#db.selectFrom('workers').select(['id', 'host']).where('heartbeat_at_ms', '>', this.#now() - SILENT_MS).execute();
+  async alive(): Promise<({ id: string; host: string } & WorkerHealth)[]> {
+    return this.#db.selectFrom('workers').select(['id', 'host', 'memory_bytes as memoryBytes', 'computer_restarts as restarts']).where('heartbeat_at_ms', '>', this.#now() - SILENT_MS).execute();
   }
 }

@@ -3,6 +3,7 @@ import { createDocument, type ZodOpenApiOperationObject } from 'zod-openapi';
 import { Me } from './callers.ts';
 import { Health } from './health.ts';
 import { ModelList } from './models.ts';
+import { ExportQuery } from './run-export.ts';
 import { RunDetails, RunLog } from './run-details.ts';
 import { CreateReview, CreateRun, ListRuns, Problem, Queue, ReviewHistory, Run, RunEvent, RunPage, UidText } from './runs.ts';
 import { Daily, DailyQuery, DashboardUrl, Dimensions, Failures, FailuresQuery, StagesQuery, StageTrends, Summary, SummaryQuery, Trends, TrendsQuery } from './statistics.ts';
@@ -51,6 +52,15 @@ export function openApi() {
           },
         },
         get: read('Runs, newest first', RunPage, { tags: ['Runs'], requestParams: { query: ListRuns } }),
+      },
+      '/api/v1/runs/export': {
+        get: {
+          tags: ['Runs'], summary: 'Runs that ended, pseudonymised, as a file', requestParams: { query: ExportQuery },
+          responses: {
+            200: { description: 'in the order of their end', content: { 'text/csv': { schema: z.string() }, 'application/x-ndjson': { schema: z.string() }, 'application/vnd.apache.parquet': { schema: z.string() } } },
+            ...READ_ERRORS,
+          },
+        },
       },
       '/api/v1/runs/{id}': {
         get: read('One run', Run, { tags: ['Runs'], requestParams: { path: RUN_ID }, responses: { 404: problem('`RUN_NOT_FOUND`') } }),

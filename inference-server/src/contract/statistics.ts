@@ -74,7 +74,7 @@ export const Summary = z.object({
 }).meta({ id: 'Summary' });
 export type Summary = z.infer<typeof Summary>;
 
-const StageFigures = z.object({ runs: z.int(), mean: z.number(), p50: z.number(), p95: z.number(), p99: z.number() }).describe('seconds, of completed runs');
+const StageFigures = z.object({ runs: z.int(), mean: z.number(), p50: z.number(), p95: z.number(), p99: z.number() }).describe('seconds, of runs with a result, superseded ones included');
 const ByStage = z.partialRecord(z.enum(STAGES), StageFigures);
 export const StagesQuery = z.strictObject({ days: Days.default(30), step: Step, ...SliceQuery }).refine(oneSlice, ONE_SLICE);
 export const StageTrends = z.object({

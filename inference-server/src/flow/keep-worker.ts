@@ -179,9 +179,9 @@ function progressWriter(deps: KeeperDeps, timing: Timing, run: RunRecord): { tel
   };
 }
 
-async function reportUntilStopped({ workers, id, host, log }: KeeperDeps, timing: Timing, stopping: AbortSignal): Promise<void> {
+async function reportUntilStopped({ workers, id, host, log, computer }: KeeperDeps, timing: Timing, stopping: AbortSignal): Promise<void> {
   while (!stopping.aborted) {
-    await workers.report(id, host).catch((error: unknown) => log.error({ err: error }, 'the worker can\'t report'));
+    await workers.report(id, host, computer.health()).catch((error: unknown) => log.error({ err: error }, 'the worker can\'t report'));
     await delay(timing.reportMs, undefined, { signal: stopping }).catch(() => undefined);
   }
 }

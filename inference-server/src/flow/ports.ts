@@ -84,6 +84,8 @@ export interface ModelCatalogue {
 export interface Computer {
   /** @param signal kills the process when aborted; the outcome is then `died`. */
   compute(job: ComputeJob, onProgress: (progress: ComputeProgress) => void, signal: AbortSignal): Promise<ComputeOutcome>;
+  /** Resident memory of both processes, and how often this one had to be started again. */
+  health(): { readonly memoryBytes: number; readonly restarts: number };
   close(): void;
 }
 

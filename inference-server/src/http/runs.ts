@@ -1,9 +1,13 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { Router } from 'express';
 import type { RunRecord, RunRepository } from '../adapters/run-repository.ts';
 import { CreateReview, CreateRun, ListRuns, type Queue, type ReviewHistory, type RunPage } from '../contract/runs.ts';
+import { ExportQuery } from '../contract/run-export.ts';
 import { RequestError } from '../domain/errors.ts';
 import { isFinal } from '../domain/run.ts';
 import type { StudyUid } from '../domain/uid.ts';
+import { exportRuns } from '../flow/export-runs.ts';
 import { requestRun, type RequestDeps } from '../flow/request-run.ts';
 import { reviewRun, type ReviewDeps } from '../flow/review-run.ts';
 import type { QueueView } from '../flow/queue-view.ts';
@@ -21,6 +25,7 @@ export interface RunsDeps extends RequestDeps, ReviewDeps {
 }
 
 const QUEUE_SHOWN = 10;
+const EXPORT_TYPES = { csv: 'text/csv', jsonl: 'application/x-ndjson', parquet: 'application/vnd.apache.parquet' } as const;
 
 export function runsRouter(deps: RunsDeps): Router {
   const { runs, queue, audit, now } = deps;
@@ -57,6 +62,14 @@ export function runsRouter(deps: RunsDeps): Router {
     const toWire = (of: readonly RunRecord[]) => Promise.all(of.map(run => queue.toWire(run)));
     const answer: Queue = { running: await toWire(running), next: await toWire(waiting.next), waiting: waiting.count };
     res.json(answer);
+  });
+
+  router.get('/runs/export', requires('view'), async (req, res) => {
+    const { format, from, to, ...query } = ExportQuery.parse(req.query);
+    const caller = callerOf(req);
+    await audit.write({ actor: caller.name, role: caller.role, address: addressOf(req), action: 'run.export', outcome: 'success', detail: `${format} ${from ?? ''}..${to ?? ''}` });
+    res.type(EXPORT_TYPES[format]).attachment(`runs.${format}`);
+    await pipeline(Readable.from(exportRuns(runs, { from, to, slice: sliceOf(query) }, format), { objectMode: false, highWaterMark: 1 }), res);
   });
 
   router.get('/runs/:id', requires('view'), async (req, res) => {

@@ -59,6 +59,15 @@ export function countOf(histogram: LatencyHistogram): number {
   return count;
 }
 
+/** How many of the durations are at most as long as each bound, within `RELATIVE_ERROR` of it. @param boundsS rising */
+export function countsUpTo(histogram: LatencyHistogram, boundsS: readonly number[]): number[] {
+  let [at, seen] = [0, 0];
+  return boundsS.map(bound => {
+    for (; at < histogram.length && (2 * GAMMA ** histogram[at]!) / (GAMMA + 1) <= bound; at += 2) seen += histogram[at + 1]!;
+    return seen;
+  });
+}
+
 /**
  * The duration in seconds that the fraction `quantile` of the durations does not exceed (nearest rank),
  * within `RELATIVE_ERROR`; null where nothing was counted.

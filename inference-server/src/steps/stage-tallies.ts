@@ -2,10 +2,10 @@ import { STAGES, type Stage } from '../domain/run.ts';
 import { FIRST_BUCKET, combineHistograms, countOf, histogramOf, percentile, type LatencyHistogram } from './histogram.ts';
 import type { CountedRun } from './statistics.ts';
 
-/** Whole milliseconds per stage of one completed run. */
+/** Whole milliseconds per stage of one run. */
 export type StageMs = Readonly<Partial<Record<Stage, number>>>;
 
-/** Time that completed runs spent in a stage. */
+/** Time that runs with a result spent in a stage. */
 export interface StageTally {
   readonly ms: number;
   readonly latency: LatencyHistogram;
@@ -21,8 +21,11 @@ export interface StageFigures {
   p99: number;
 }
 
-/** Empty for a run that did not complete: where a failed run stopped says little about how long a stage takes. */
-export const stageMsOf = ({ state, secondsPerStage }: Pick<CountedRun, 'state' | 'secondsPerStage'>): StageMs => (state !== 'completed' ? {}
+/**
+ * Empty for a run that gave no result: where a failed run stopped says little about how long a stage takes. A superseded
+ * one took its time all the same, so that these sums, unlike others, do not shrink.
+ */
+export const stageMsOf = ({ state, secondsPerStage }: Pick<CountedRun, 'state' | 'secondsPerStage'>): StageMs => (state !== 'completed' && state !== 'superseded' ? {}
   : Object.fromEntries(STAGES.flatMap(stage => (secondsPerStage[stage] === undefined ? [] : [[stage, Math.round(secondsPerStage[stage] * 1000)]]))));
 
 export const stageTalliesOf = (of: StageMs): StageTallies =>
