@@ -22,6 +22,7 @@ const COMMANDS = {
   tokens: { file: 'inference-server/src/cli/tokens.ts' },
   worker: { file: 'inference-server/src/worker.ts' },
   bench: { file: 'test/bench/bench.ts' },
+  soak: { file: 'test/soak/soak.ts' },
 };
 
 /** The Node that the project runs under where the system's is older than 22.19: its version, and what npm must find. */

@@ -1,8 +1,9 @@
 import { createServer, request, type IncomingMessage } from 'node:http';
 
 /** Stands before a real server and cuts the connections of the requests that it is told to. */
-export async function aFaultyProxy(target: string) {
+export async function aFaultyProxy(target: string, { keepsHost = true }: { readonly keepsHost?: boolean } = {}) {
   let cut: (req: IncomingMessage) => boolean = () => false;
+  let atAnswer: ((req: IncomingMessage) => Promise<void> | undefined) | undefined;
   const seen: string[] = [];
   const server = createServer((req, res) => {
     seen.push(`${req.method} ${req.url}`);
@@ -10,11 +11,21 @@ export async function aFaultyProxy(target: string) {
       req.socket.destroy();
       return;
     }
-    const outgoing = request(target + req.url, { method: req.method, headers: req.headers }, answer => {
+    const headers = keepsHost ? req.headers : { ...req.headers, host: new URL(target).host };
+    const outgoing = request(target + req.url, { method: req.method, headers }, answer => {
+      const fault = atAnswer?.(req);
+      if (fault) {
+        // the other side has done it, and whoever asked never hears of it
+        answer.resume();
+        atAnswer = undefined;
+        void fault.finally(() => res.destroy());
+        return;
+      }
       res.writeHead(answer.statusCode!, answer.headers);
       answer.pipe(res);
     });
     outgoing.on('error', () => res.destroy());
+    res.on('close', () => outgoing.destroy());
     req.pipe(outgoing);
   });
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
@@ -25,8 +36,13 @@ export async function aFaultyProxy(target: string) {
     cut(which: (req: IncomingMessage) => boolean) {
       cut = which;
     },
+    /** Once: when the answer to such a request is there, does this instead of passing it on. */
+    onAnswer(which: (req: IncomingMessage) => boolean, fault: () => Promise<void>): void {
+      atAnswer = req => (which(req) ? fault() : undefined);
+    },
     heal() {
       cut = () => false;
+      atAnswer = undefined;
     },
     async stop() {
       server.closeAllConnections();

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Database } from '../../inference-server/src/adapters/database.ts';
 import { RunRepository, type RunListener, type RunRecord } from '../../inference-server/src/adapters/run-repository.ts';
+import { newRunId } from '../../inference-server/src/domain/run-id.ts';
 import { aNewRun, aResult } from './runs.ts';
 
 /** What a run repository must do, whatever database is under it. */
@@ -101,6 +102,36 @@ export function describeRunRepository(anEmptyDatabase: () => Promise<Database>):
       expect(await runs.finish(run.id, 'slow', { state: 'completed', result: aResult(), secondsPerStage: {} }, 2001)).toBeUndefined();
       expect((await runs.find(run.id))!.state).toBe('running');
       expect(heard).toEqual([]);
+    });
+  });
+
+  describe('when the clock is set back', () => {
+    const HOUR_MS = 3_600_000;
+    const later = Date.parse('2026-03-01T12:00:00Z');
+    const earlier = later - HOUR_MS;
+
+    it('serves what was queued before', async () => {
+      const { run } = await runs.enqueue(aNewRun(), later);
+      expect((await runs.claim('w', 10_000, earlier))!.id).toBe(run.id);
+    });
+
+    it('serves what was postponed before, and takes up the run of a worker that died before', async () => {
+      await runs.enqueue(aNewRun({ identity: 'postponed', priority: 9 }), later);
+      await runs.enqueue(aNewRun({ identity: 'lost' }), later);
+      const first = (await runs.claim('w', 10_000, later))!;
+      await runs.release(first.id, 'w', { availableAt: later + 15_000, countAttempt: false }, later);
+      await runs.claim('dies', 10_000, later);
+      expect((await runs.claim('w', 10_000, earlier))!.identity).toBe('postponed');
+      expect((await runs.claim('w', 10_000, earlier))!.identity).toBe('lost');
+    });
+
+    it('lets the run stand that was asked for last, and no run ends before it began', async () => {
+      const before = await complete(aNewRun({ identity: 'before' }), later);
+      const { run } = await runs.enqueue(aNewRun({ identity: 'after', id: newRunId(earlier).replace(/^.{8}/, '00000000') }), earlier);
+      await runs.claim('w', 10_000, later);
+      const after = await runs.finish(run.id, 'w', { state: 'completed', result: aResult(), secondsPerStage: {} }, earlier);
+      expect(await runs.find(before.id)).toMatchObject({ state: 'superseded', supersededBy: run.id });
+      expect(after!.finishedAt).toBe(after!.startedAt);
     });
   });
 

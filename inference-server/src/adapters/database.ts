@@ -12,6 +12,7 @@ export type Database = Kysely<Schema>;
 
 /** PostgreSQL's int8 and numeric count as text in `pg`; ours stay far below 2^53. */
 const INT8 = 20;
+const CONNECT_MS = 5_000;
 
 /**
  * Opens and, where needed, migrates the database.
@@ -57,7 +58,11 @@ function dialectOf(url: string): Dialect {
   const types: pg.CustomTypesConfig = {
     getTypeParser: (oid: number, format?: 'text' | 'binary') => (oid === INT8 ? Number : pg.types.getTypeParser(oid, format)),
   };
-  return new PostgresDialect({ pool: new pg.Pool({ connectionString: url, max: 10, types, Client: PreparingClient }) });
+  const pool = new pg.Pool({ connectionString: url, max: 10, types, connectionTimeoutMillis: CONNECT_MS, Client: PreparingClient });
+  // a connection that breaks while nobody uses it is replaced by the next query; without a listener it ends the process
+  pool.on('error', () => undefined);
+  pool.on('connect', client => client.on('error', () => undefined));
+  return new PostgresDialect({ pool });
 }
 
 /** For the few places where the two databases differ. */

@@ -11,9 +11,12 @@ export interface Claim {
   readonly triedBefore: boolean;
   /** Known once the run was made in MLflow. */
   readonly mlflowRunId: string | null;
-  /** ms since 1970; another gateway may take the run over afterwards. */
+  /** ms since 1970; another gateway may take the run over afterwards. Also what the claim is known by. */
   readonly leaseUntil: number;
 }
+
+/** Nobody waits longer than this: a row that seems to was claimed or postponed before the clock was set back. */
+const FARTHEST_MS = 61 * 60_000;
 
 /** One claim at a time on PostgreSQL, as on SQLite: locking rows would let two gateways take two rows of one run. */
 const CLAIM_LOCK = 0x43_42_4f_42;
@@ -36,9 +39,11 @@ export class OutboxRepository {
       if (isPostgres(trx)) await sql`select pg_advisory_xact_lock(${CLAIM_LOCK})`.execute(trx);
       const next = await sql<{ run_id: string }>`
         select run_id from outbox as due
-        where published_at_ms is null and available_at_ms <= ${now}
-          and not exists (select 1 from outbox as held where held.run_id = due.run_id and held.published_at_ms is null and held.available_at_ms > ${now})
-        order by available_at_ms limit 1`.execute(trx);
+        where published_at_ms is null and (available_at_ms <= ${now} or available_at_ms > ${now + FARTHEST_MS})
+          and not exists (
+            select 1 from outbox as held
+            where held.run_id = due.run_id and held.published_at_ms is null and held.available_at_ms > ${now} and held.available_at_ms <= ${now + FARTHEST_MS})
+        order by available_at_ms, id limit 1`.execute(trx);
       const runId = next.rows[0]?.run_id;
       if (runId === undefined) return undefined;
       const rows = await trx.updateTable('outbox').set(eb => ({ available_at_ms: now + leaseMs, attempts: eb('attempts', '+', 1) }))
@@ -55,6 +60,14 @@ export class OutboxRepository {
     });
   }
 
+  /** @returns the claim with a later end; undefined when another gateway has taken the run over. */
+  async extend(claim: Claim, leaseMs: number, now: number): Promise<Claim | undefined> {
+    const leaseUntil = now + leaseMs;
+    const rows = await this.#db.updateTable('outbox').set({ available_at_ms: leaseUntil })
+      .where('id', 'in', claim.rowIds).where('available_at_ms', '=', claim.leaseUntil).returning('id').execute();
+    return rows.length === claim.rowIds.length ? { ...claim, leaseUntil } : undefined;
+  }
+
   /** Remembers which MLflow run a run became, as soon as that is known. */
   async made({ rowIds }: Claim, mlflowRunId: string): Promise<void> {
     await this.#db.updateTable('outbox').set({ mlflow_run_id: mlflowRunId }).where('id', 'in', rowIds).execute();
@@ -65,8 +78,9 @@ export class OutboxRepository {
   }
 
   /** Gives a run back. @param availableAt of the next try */
-  async postpone({ rowIds }: Claim, error: string, availableAt: number): Promise<void> {
-    await this.#db.updateTable('outbox').set({ available_at_ms: availableAt, last_error: error }).where('id', 'in', rowIds).execute();
+  async postpone({ rowIds, leaseUntil }: Claim, error: string, availableAt: number): Promise<void> {
+    await this.#db.updateTable('outbox').set({ available_at_ms: availableAt, last_error: error })
+      .where('id', 'in', rowIds).where('available_at_ms', '=', leaseUntil).execute();
   }
 
   /** Which MLflow run a run became; undefined until MLflow has been told. */

@@ -1,6 +1,7 @@
 import { sql, type Expression, type ExpressionBuilder, type Selectable, type SqlBool, type Transaction } from 'kysely';
 import type { CreateReview, Review, ReviewHistory, Run, RunEvent, RunResult } from '../contract/runs.ts';
 import { RequestError } from '../domain/errors.ts';
+import { runIdAfter } from '../domain/run-id.ts';
 import type { RunState, Stage, Trigger } from '../domain/run.ts';
 import type { SeriesIdentity, SeriesSelection } from '../domain/study.ts';
 import { UNKNOWN, type Slice } from '../steps/statistics.ts';
@@ -76,6 +77,11 @@ export interface RunFilter {
 /** Times a worker's death is answered by another try. */
 export const MAX_ATTEMPTS = 3;
 
+/** For what is due whatever the clock says. */
+export const AT_ONCE = 0;
+/** Nobody leases or postpones for longer: an instant farther away was written before the clock was set back. */
+const FARTHEST_MS = 15 * 60_000;
+
 const ACTIVE = ['queued', 'running'] as const;
 const DAY_MS = 86_400_000;
 /** Runs held at once while all are gone through. */
@@ -119,12 +125,13 @@ export class RunRepository {
         await also?.(trx, known);
         return { run: known, created: false };
       }
-      await trx.insertInto('runs').values(toRow(run, now)).onConflict(conflict => conflict.doNothing()).execute();
-      const stands = await load(trx, run.id) ?? await newestOf(trx, run.identity, ACTIVE);
+      const id = await inOrder(trx, run.id);
+      await trx.insertInto('runs').values(toRow({ ...run, id }, now)).onConflict(conflict => conflict.doNothing()).execute();
+      const stands = await load(trx, id) ?? await newestOf(trx, run.identity, ACTIVE);
       if (!stands) throw new Error(`Run ${run.id} was neither inserted nor known`);
-      if (stands.id === run.id) await addEvent(trx, stands, now);
+      if (stands.id === id) await addEvent(trx, stands, now);
       await also?.(trx, stands);
-      return { run: stands, created: stands.id === run.id };
+      return { run: stands, created: stands.id === id };
     });
   }
 
@@ -203,7 +210,7 @@ export class RunRepository {
     return this.#db.transaction().execute(async trx => {
       const updated = await trx.updateTable('runs')
         .set({
-          state: outcome.state, finished_at_ms: now, lease_owner: null, lease_until_ms: null,
+          state: outcome.state, lease_owner: null, lease_until_ms: null, finished_at_ms: notBefore('started_at_ms', now),
           ...(outcome.state === 'completed' && { progress: 1, stage: null, result_json: JSON.stringify(outcome.result), ...(outcome.identity && { identity: outcome.identity }), ...(outcome.selection && selectionColumns(outcome.selection)) }),
           ...('error' in outcome && errorColumns(outcome.error)),
           ...('secondsPerStage' in outcome && outcome.secondsPerStage && { seconds_per_stage_json: JSON.stringify(outcome.secondsPerStage) }),
@@ -378,12 +385,22 @@ export function inSlice(eb: ExpressionBuilder<Schema, 'runs'>, { dimension, valu
 
 const selectionColumns = ({ used, identities }: SeriesSelection) => ({ series_json: JSON.stringify(used), identities_json: JSON.stringify(identities) });
 
+/** The clock may have been set back meanwhile. */
+const notBefore = (column: 'started_at_ms', now: number) => sql<number>`case when ${sql.ref(column)} > ${now} then ${sql.ref(column)} else cast(${now} as bigint) end`;
+
+/** Ids tell who asked first, also after the clock was set back: one that would come before the newest comes right after it. */
+async function inOrder(trx: Transaction<Schema>, id: string): Promise<string> {
+  const newest = await trx.selectFrom('runs').select('id').orderBy('id', 'desc').limit(1).executeTakeFirst();
+  return newest && newest.id > id ? runIdAfter(newest.id) : id;
+}
+
 const errorColumns = (error: RunError) => ({ error_code: error.code, error_message: error.message });
 
 async function nextRun(db: Database, now: number, lock = ''): Promise<string | undefined> {
   const found = await sql<{ id: string }>`
     select id from runs
-    where (state = 'queued' and available_at_ms <= ${now}) or (state = 'running' and lease_until_ms < ${now})
+    where (state = 'queued' and (available_at_ms <= ${now} or available_at_ms > ${now + FARTHEST_MS}))
+      or (state = 'running' and (lease_until_ms < ${now} or lease_until_ms > ${now + FARTHEST_MS}))
     order by priority desc, id limit 1 ${sql.raw(lock)}`.execute(db);
   return found.rows[0]?.id;
 }
@@ -409,7 +426,7 @@ async function addEvent(db: Database, { id, state, stage, progress, error }: Run
 }
 
 async function addToOutbox(db: Database, runId: string, kind: 'run' | 'review', now: number): Promise<void> {
-  await db.insertInto('outbox').values({ run_id: runId, kind, created_at_ms: now, available_at_ms: now, attempts: 0 }).execute();
+  await db.insertInto('outbox').values({ run_id: runId, kind, created_at_ms: now, available_at_ms: AT_ONCE, attempts: 0 }).execute();
 }
 
 function toRow(run: NewRun, now: number): RunsTable {
@@ -420,7 +437,7 @@ function toRow(run: NewRun, now: number): RunsTable {
     model_id: run.model.id, model_version: run.model.version, pipeline_version: run.pipelineVersion,
     trigger: run.trigger, requested_by: run.requestedBy, priority: run.priority,
     ...selectionColumns({ used: run.series as SeriesSelection['used'], identities: run.identities }), destination: run.destination, seg_on: run.segOn,
-    queued_at_ms: now, available_at_ms: now, started_at_ms: null, finished_at_ms: null, lease_owner: null, lease_until_ms: null,
+    queued_at_ms: now, available_at_ms: AT_ONCE, started_at_ms: null, finished_at_ms: null, lease_owner: null, lease_until_ms: null,
     attempts: 0, cancel_requested: 0, seconds_per_stage_json: '{}', error_code: null, error_message: null, result_json: null,
     superseded_by: null, review_json: null, review_revision: 0,
   };

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../adapters/logger.ts';
-import { MAX_ATTEMPTS, type Outcome, type RunRecord, type RunRepository } from '../adapters/run-repository.ts';
+import { AT_ONCE, MAX_ATTEMPTS, type Outcome, type RunRecord, type RunRepository } from '../adapters/run-repository.ts';
 import type { WorkerRepository } from '../adapters/worker-repository.ts';
 import type { ComputeOutcome, ComputeProgress } from '../contract/compute.ts';
 import { overallProgress } from '../domain/progress.ts';
@@ -35,6 +35,10 @@ export interface Timing {
 const TIMING: Timing = { leaseMs: 10_000, extendMs: 3_000, watchMs: 400, idleMs: 250, reportMs: 5_000, progressMs: 250, unavailablePauseMs: 15_000 };
 /** How long a run that nobody watches, or whose result is computed, is tried again while Orthanc does not answer. */
 const KEPT_TRYING_MS = 24 * 3_600_000;
+
+const FIRST_FINISH_PAUSE_MS = 200;
+const LONGEST_FINISH_PAUSE_MS = 5_000;
+const FINISH_PATIENCE_MS = 120_000;
 
 type StopReason = 'cancelled' | 'timed-out' | 'stopping' | 'lost';
 
@@ -111,13 +115,13 @@ async function conclude(deps: KeeperDeps, timing: Timing, run: RunRecord, outcom
   switch (stopped) {
     case 'lost': return;
     case 'cancelled': return end(deps, run, { state: 'cancelled' });
-    case 'stopping': return runs.release(run.id, id, { availableAt: now(), countAttempt: false }, now());
+    case 'stopping': return runs.release(run.id, id, { availableAt: AT_ONCE, countAttempt: false }, now());
     case 'timed-out': return end(deps, run, { state: 'failed', error: { code: 'TIMED_OUT', message: `The run took longer than ${Math.round(deps.timeoutMs / 1000)} s` } });
   }
   const how = outcome.kind === 'died' ? outcome.how : outcome.kind;
   log.error({ runId: run.id, attempt: run.attempts, how }, 'the computing process died');
   if (run.attempts >= MAX_ATTEMPTS) return end(deps, run, crashed(run, how));
-  return runs.release(run.id, id, { availableAt: now(), countAttempt: true }, now());
+  return runs.release(run.id, id, { availableAt: AT_ONCE, countAttempt: true }, now());
 }
 
 const crashed = (run: RunRecord, how: string): Outcome => ({
@@ -125,8 +129,9 @@ const crashed = (run: RunRecord, how: string): Outcome => ({
   error: { code: 'WORKER_CRASHED', message: `The computing process ended unexpectedly (${how}) ${Math.min(run.attempts, MAX_ATTEMPTS)} times${how === 'SIGKILL' ? '; out of memory?' : ''}` },
 });
 
-async function end({ runs, id, log, now }: KeeperDeps, run: RunRecord, outcome: Outcome): Promise<void> {
-  const ended = await runs.finish(run.id, id, outcome, now());
+async function end(deps: KeeperDeps, run: RunRecord, outcome: Outcome): Promise<void> {
+  const { log } = deps;
+  const ended = await finish(deps, run, outcome);
   if (!ended) {
     log.error({ runId: run.id }, 'another worker has taken the run');
     return;
@@ -138,15 +143,29 @@ async function end({ runs, id, log, now }: KeeperDeps, run: RunRecord, outcome: 
   }, 'run ended');
 }
 
+/** An answer that took minutes to compute is not given up because the database does not take it at once. */
+async function finish({ runs, id, log, now }: KeeperDeps, run: RunRecord, outcome: Outcome): Promise<RunRecord | undefined> {
+  for (let pauseMs = FIRST_FINISH_PAUSE_MS, waitedMs = 0; ; waitedMs += pauseMs, pauseMs = Math.min(2 * pauseMs, LONGEST_FINISH_PAUSE_MS)) {
+    try {
+      return await runs.finish(run.id, id, outcome, now());
+    } catch (error) {
+      if (waitedMs > FINISH_PATIENCE_MS) throw error;
+      log.error({ runId: run.id, err: error }, 'the end of a run can\'t be recorded yet');
+      await delay(pauseMs);
+    }
+  }
+}
+
 /** Extends the lease, and hears when someone cancels the run or it was lost to another worker. */
 async function watch(deps: KeeperDeps, timing: Timing, run: RunRecord, stopFor: (reason: StopReason) => void, over: AbortSignal): Promise<void> {
-  let extendedAt = deps.now();
+  // not the clock of the day, which may be set back
+  let extendedAt = performance.now();
   while (!over.aborted) {
     await delay(timing.watchMs, undefined, { signal: over }).catch(() => undefined);
     if (over.aborted) return;
     try {
-      const extend = deps.now() - extendedAt >= timing.extendMs;
-      if (extend) extendedAt = deps.now();
+      const extend = performance.now() - extendedAt >= timing.extendMs;
+      if (extend) extendedAt = performance.now();
       const { held, cancelRequested } = await deps.runs.watch(run.id, deps.id, extend ? deps.now() + timing.leaseMs : undefined);
       if (!held) stopFor('lost');
       else if (cancelRequested) stopFor('cancelled');

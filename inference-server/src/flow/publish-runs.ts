@@ -32,10 +32,8 @@ export const PICTURE = 'result.png';
 /** Runs told at the same time; MLflow answers one request at a time per process, so that more gain little. */
 const AT_ONCE = 3;
 const IDLE_MS = 500;
-/** Longer than any try takes (six requests with a time-out of half a minute each). */
-const LEASE_MS = 10 * 60_000;
-/** A try stops before it could meet the next holder of the lease. */
-const SAFETY_MS = 5 * 60_000;
+/** Longer than one request to MLflow takes (its time-out is half a minute); renewed before each. A killed gateway's run waits as long. */
+const LEASE_MS = 45_000;
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 60_000;
 const LONGEST_REFUSED_MS = 60 * 60_000;
@@ -73,9 +71,10 @@ async function publishUntilStopped(deps: PublisherDeps, stopping: AbortSignal): 
 export async function publishNext(deps: PublisherDeps): Promise<'published' | 'idle' | 'refused' | 'unavailable'> {
   const claim = await deps.outbox.claim(LEASE_MS, deps.now());
   if (!claim) return 'idle';
+  const hold = new Hold(deps, claim);
   try {
     const run = await deps.runs.find(claim.runId);
-    if (run) await publish(deps, claim, run);
+    if (run) await publish(deps, hold, run);
     await deps.outbox.published(claim, deps.now());
     await rm(join(deps.artefactsFolder, claim.runId), { recursive: true, force: true });
     return 'published';
@@ -86,38 +85,64 @@ export async function publishNext(deps: PublisherDeps): Promise<'published' | 'i
     if (!unavailable) deps.mlflow.forgetExperiment();
     const pauseMs = unavailable ? 0 : Math.min(FIRST_PAUSE_MS * 2 ** claim.attempts, LONGEST_REFUSED_MS);
     deps.log.error({ runId: claim.runId, attempts: claim.attempts, code, err: error }, 'a run could not be told to MLflow yet');
-    await deps.outbox.postpone(claim, `${code}: ${error instanceof Error ? error.message : ''}`.slice(0, 500), deps.now() + pauseMs);
+    await deps.outbox.postpone(hold.claim, `${code}: ${error instanceof Error ? error.message : ''}`.slice(0, 500), deps.now() + pauseMs);
     return unavailable ? 'unavailable' : 'refused';
   }
 }
 
-async function publish(deps: PublisherDeps, claim: Claim, run: RunRecord): Promise<void> {
-  const { mlflow, statistics, artefactsFolder } = deps;
-  const logged = toMlflow(run, await statistics.daySoFar(run.id) ?? { completed: 0, failed: 0 });
-  const target = await findOrMake(deps, claim, run, logged);
-  // Deleted in MLflow on purpose: it was told once, and stays deleted.
-  if (target.deleted) return;
-  await deps.outbox.made(claim, target.id);
-  await mlflow.logBatch(target.id, logged.endedAt, logged);
-  const review = reviewToMlflow(run);
-  if (review) await mlflow.logBatch(target.id, review.at, { metrics: review.metrics });
-  await mlflow.putArtifact(target, 'report.json', Buffer.from(JSON.stringify(reportOf(run), null, 2)), 'application/json');
-  await mlflow.putArtifact(target, 'report.md', Buffer.from(reportPage(run)), 'text/markdown');
-  const picture = await readFile(join(artefactsFolder, run.id, PICTURE)).catch(absent);
-  if (picture) await mlflow.putArtifact(target, PICTURE, picture, 'image/png');
-  await mlflow.endRun(target.id, logged.status, logged.endedAt);
+/** Keeps a claim while MLflow is told of the run, request by request. */
+class Hold {
+  readonly #deps: PublisherDeps;
+  claim: Claim;
+
+  constructor(deps: PublisherDeps, claim: Claim) {
+    this.#deps = deps;
+    this.claim = claim;
+  }
+
+  /** @throws UpstreamError when another gateway has taken the run over, because this one was asleep or MLflow was slow. */
+  async renew(): Promise<void> {
+    const { outbox, now } = this.#deps;
+    const extended = await outbox.extend(this.claim, LEASE_MS, now());
+    if (!extended) throw new UpstreamError('MLFLOW_UNAVAILABLE', 'MLflow took so long that the run belongs to another gateway by now');
+    this.claim = extended;
+  }
 }
 
-async function findOrMake({ mlflow, now }: PublisherDeps, claim: Claim, run: RunRecord, logged: ReturnType<typeof toMlflow>): Promise<MlflowRun> {
-  if (claim.mlflowRunId !== null) {
-    const known = await mlflow.getRun(claim.mlflowRunId);
+async function publish(deps: PublisherDeps, hold: Hold, run: RunRecord): Promise<void> {
+  const { mlflow, statistics, artefactsFolder } = deps;
+  const logged = toMlflow(run, await statistics.daySoFar(run.id) ?? { completed: 0, failed: 0 });
+  const target = await findOrMake(deps, hold, run, logged);
+  // Deleted in MLflow on purpose: it was told once, and stays deleted.
+  if (target.deleted) return;
+  await deps.outbox.made(hold.claim, target.id);
+  const picture = await readFile(join(artefactsFolder, run.id, PICTURE)).catch(absent);
+  const review = reviewToMlflow(run);
+  const requests = [
+    () => mlflow.logBatch(target.id, logged.endedAt, logged),
+    ...(review ? [() => mlflow.logBatch(target.id, review.at, { metrics: review.metrics })] : []),
+    () => mlflow.putArtifact(target, 'report.json', Buffer.from(JSON.stringify(reportOf(run), null, 2)), 'application/json'),
+    () => mlflow.putArtifact(target, 'report.md', Buffer.from(reportPage(run)), 'text/markdown'),
+    ...(picture ? [() => mlflow.putArtifact(target, PICTURE, picture, 'image/png')] : []),
+    () => mlflow.endRun(target.id, logged.status, logged.endedAt),
+  ];
+  for (const request of requests) {
+    await hold.renew();
+    await request();
+  }
+}
+
+async function findOrMake({ mlflow }: PublisherDeps, hold: Hold, run: RunRecord, logged: ReturnType<typeof toMlflow>): Promise<MlflowRun> {
+  const { mlflowRunId, triedBefore } = hold.claim;
+  if (mlflowRunId !== null) {
+    const known = await mlflow.getRun(mlflowRunId);
     if (known) return known;
     mlflow.forgetExperiment();
   }
   const experiment = await mlflow.experimentId();
-  const earlier = claim.triedBefore ? await mlflow.findRunByTag(experiment, RUN_ID_TAG, run.id) : undefined;
+  const earlier = triedBefore ? await mlflow.findRunByTag(experiment, RUN_ID_TAG, run.id) : undefined;
   if (earlier) return earlier;
-  if (now() > claim.leaseUntil - SAFETY_MS) throw new UpstreamError('MLFLOW_UNAVAILABLE', 'MLflow took so long that the run may belong to another gateway by now');
+  await hold.renew();
   return mlflow.createRun(experiment, logged.name, logged.startedAt, logged.tags);
 }
 
