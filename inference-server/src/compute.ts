@@ -9,7 +9,7 @@ import { PendingResults } from './adapters/pending-results.ts';
 import { modelFolders, readConfig } from './config.ts';
 import { artefactsFolder, openModels, openOrthanc, pendingFolder } from './context.ts';
 import type { ComputeEnd, ComputeJob, ComputeProgress } from './contract/compute.ts';
-import { AppError, UpstreamError } from './domain/errors.ts';
+import { AppError, StudyNotFoundError, UpstreamError } from './domain/errors.ts';
 import { midpoint } from './domain/geometry.ts';
 import { workOf } from './domain/identity.ts';
 import type { SegOn } from './domain/run.ts';
@@ -51,6 +51,11 @@ async function compute(job: ComputeJob, tell: (progress: ComputeProgress) => voi
     await pending.keep(job.identity, kept.files, kept.answer);
   }
   tell({ kind: 'progress', stage: 'store', within: 0 });
+  // a result would bring back a study that someone has deleted meanwhile
+  if (!await orthanc.hasStudy(job.studyUid)) {
+    await pending.remove(job.identity);
+    throw new StudyNotFoundError();
+  }
   const begin = performance.now();
   await orthanc.store(kept.files);
   await pending.remove(job.identity);

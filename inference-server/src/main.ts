@@ -7,7 +7,7 @@ import { ConfigError, readConfig, type Config } from './config.ts';
 import { artefactsFolder, openContext, type Context } from './context.ts';
 import { countUncounted } from './adapters/count-runs.ts';
 import { DeliveryRepository } from './adapters/delivery-repository.ts';
-import { readRouting, RoutingFileError } from './adapters/routing-file.ts';
+import { RoutingFileError, RoutingRules } from './adapters/routing-file.ts';
 import { RoutingRepository } from './adapters/routing-repository.ts';
 import { deliverResults } from './flow/deliver-results.ts';
 import { startPublisher } from './flow/publish-runs.ts';
@@ -20,10 +20,9 @@ const KEPT_MS = 48 * HOUR_MS;
 
 /** Starts the gateway; answers how to stop it. */
 async function start(config: Config): Promise<() => Promise<void>> {
-  const routing = config.ROUTING ? readRouting(config.ROUTING_FILE) : undefined;
   const stopping = new AbortController();
   const context = await openContext(config, 'gateway', stopping.signal);
-  for (const { model } of routing?.rules ?? []) await context.catalogue.manifest(model);
+  const rules = config.ROUTING ? await openRules(context) : undefined;
   const server = createServer(buildApp(context, appConfig()));
   // a study may be sent through the gateway over a slow line
   server.requestTimeout = HOUR_MS;
@@ -36,7 +35,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
   const publisher = startPublisher({ ...context, artefactsFolder: artefactsFolder(config) });
   const background = [
     deliverResults({ ...context, deliveries: new DeliveryRepository(context.db) }, stopping.signal),
-    ...(routing ? [watchOrthanc({ ...context, models: context.catalogue, routing, routings: new RoutingRepository(context.db) }, stopping.signal)] : []),
+    ...(rules ? [watchOrthanc({ ...context, models: context.catalogue, rules, routings: new RoutingRepository(context.db) }, stopping.signal)] : []),
     forgetOldRows(context, stopping.signal),
     countUncounted(context.db, stopping.signal, counted => context.log.info({ counted }, 'earlier runs counted'))
       .catch((error: unknown) => context.log.error({ err: error }, 'earlier runs can\'t be counted; the next start tries again')),
@@ -50,6 +49,14 @@ async function start(config: Config): Promise<() => Promise<void>> {
     await context.close();
   };
 }
+
+const openRules = ({ config, catalogue, log }: Context): Promise<RoutingRules> => RoutingRules.open(
+  config.ROUTING_FILE,
+  async ({ rules }) => {
+    for (const { model } of rules) await catalogue.manifest(model);
+  },
+  problem => (problem === null ? log.info('the routing rules have changed') : log.error({ problem }, 'the routing rules can\'t be read; the rules before go on')),
+);
 
 /** Events are for those who watch a run, and hours for the figures of the last day; two days later nobody asks for them. */
 async function forgetOldRows({ runs, statistics, now, log }: Context, stopping: AbortSignal): Promise<void> {

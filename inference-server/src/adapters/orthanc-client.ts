@@ -49,8 +49,11 @@ export interface Change {
   readonly type: string;
   readonly resource: string;
   readonly id: string;
+  /** By which the same change is known again. */
+  readonly mark: string;
 }
 
+interface ChangeAnswer { Seq: number; ChangeType: string; ResourceType: string; ID: string; Date: string }
 type Tags = Record<string, unknown>;
 interface Resource { ID: string; MainDicomTags: Record<string, string>; PatientMainDicomTags?: Record<string, string>; IsStable?: boolean; Series?: string[]; Instances?: string[]; ParentStudy?: string }
 
@@ -160,18 +163,18 @@ export class OrthancClient implements StudySource, ResultStore, ResultRemover {
 
   /** Changes after `since`, oldest first. */
   async changes(since: number, limit: number): Promise<{ changes: Change[]; last: number; done: boolean }> {
-    const page = await this.#get<{ Changes: { Seq: number; ChangeType: string; ResourceType: string; ID: string }[]; Last: number; Done: boolean }>(
+    const page = await this.#get<{ Changes: ChangeAnswer[]; Last: number; Done: boolean }>(
       `/changes?since=${since}&limit=${limit}`);
     return {
-      changes: page!.Changes.map(change => ({ seq: change.Seq, type: change.ChangeType, resource: change.ResourceType, id: change.ID })),
+      changes: page!.Changes.map(toChange),
       last: page!.Last,
       done: page!.Done,
     };
   }
 
-  /** Position of the newest change; 0 for an empty Orthanc. */
-  async lastChange(): Promise<number> {
-    return (await this.#get<{ Last: number }>('/changes?last'))!.Last;
+  /** The newest change; undefined for an Orthanc that never had any. */
+  async lastChange(): Promise<Change | undefined> {
+    return (await this.#get<{ Changes: ChangeAnswer[] }>('/changes?last'))!.Changes.map(toChange)[0];
   }
 
   /** Orthanc id of a study that an instance or series of the feed belongs to; undefined when it is gone. */
@@ -202,6 +205,20 @@ export class OrthancClient implements StudySource, ResultStore, ResultRemover {
       description: tags.StudyDescription ?? '', accessionNumber: tags.AccessionNumber ?? '',
       stable: study.IsStable === true,
     };
+  }
+
+  /** Whether the study is there. */
+  async hasStudy(uid: StudyUid): Promise<boolean> {
+    return this.#lookup(uid, 'Study').then(() => true, (error: unknown) => {
+      if (error instanceof StudyNotFoundError) return false;
+      throw error;
+    });
+  }
+
+  /** Whether a modality that Orthanc knows by name answers a C-ECHO. */
+  async reaches(modality: string): Promise<boolean> {
+    return this.#request('POST', `/modalities/${encodeURIComponent(modality)}/echo`, { body: '{}' }, `The destination ${modality} does not answer`)
+      .then(() => true, () => false);
   }
 
   /**
@@ -306,6 +323,9 @@ interface RequestOptions {
   readonly headers?: Record<string, string>;
   readonly signal?: AbortSignal;
 }
+
+const toChange = ({ Seq, ChangeType, ResourceType, ID, Date }: ChangeAnswer): Change =>
+  ({ seq: Seq, type: ChangeType, resource: ResourceType, id: ID, mark: `${Seq} ${ChangeType} ${ID} ${Date}` });
 
 export const basicAuthorization = (user: string, password: string): string => `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
 

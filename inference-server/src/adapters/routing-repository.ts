@@ -1,8 +1,19 @@
 import type { Transaction } from 'kysely';
 import type { Database } from './database.ts';
+import { AT_ONCE } from './run-repository.ts';
 import type { RoutingDecisionsTable, Schema } from './schema.ts';
 
 const CURSOR = 'orthanc-changes';
+const START = 'orthanc-changes-start';
+/** Nobody waits longer: an instant farther away was written before the clock was set back. */
+const FARTHEST_MS = 15 * 60_000;
+
+/** A place in Orthanc's change feed. */
+export interface FeedPosition {
+  readonly position: number;
+  /** What the feed says there (`Change.mark`), by which a feed that was restored or begun anew is noticed; null where unknown. */
+  readonly anchor: string | null;
+}
 
 export interface Candidate {
   readonly orthancStudyId: string;
@@ -20,25 +31,38 @@ export class RoutingRepository {
     this.#db = db;
   }
 
-  /** undefined before the very first start. */
-  async cursor(): Promise<number | undefined> {
-    return (await this.#db.selectFrom('cursors').select('position').where('name', '=', CURSOR).executeTakeFirst())?.position;
+  /** Where the feed is read on; undefined before the very first start. */
+  cursor(): Promise<FeedPosition | undefined> {
+    return this.#read(CURSOR);
   }
 
-  /** Moves the cursor and notes what lies behind it in one step: a study is never passed over. */
-  async advance(position: number, orthancStudyIds: readonly string[], now: number): Promise<void> {
+  /** Where the feed was first read; studies that came before it are not routed. */
+  start(): Promise<FeedPosition | undefined> {
+    return this.#read(START);
+  }
+
+  /** At the very first start. */
+  async begin(at: FeedPosition, orthancStudyIds: readonly string[], now: number): Promise<void> {
     await this.#db.transaction().execute(async trx => {
-      for (const id of orthancStudyIds) {
-        await trx.insertInto('routing_candidates').values({ orthanc_study_id: id, seen_at_ms: now, available_at_ms: now, attempts: 0 })
-          .onConflict(conflict => conflict.column('orthanc_study_id').doUpdateSet({ seen_at_ms: now, available_at_ms: now, attempts: 0 })).execute();
-      }
-      await trx.insertInto('cursors').values({ name: CURSOR, position })
-        .onConflict(conflict => conflict.column('name').doUpdateSet({ position })).execute();
+      await noteCandidates(trx, orthancStudyIds, now);
+      for (const name of [CURSOR, START]) await trx.insertInto('cursors').values({ name, ...at }).onConflict(conflict => conflict.doNothing()).execute();
     });
   }
 
+  /** Moves the cursor and notes what lies behind it in one step: a study is never passed over. */
+  async advance(to: FeedPosition, orthancStudyIds: readonly string[], now: number): Promise<void> {
+    await this.#db.transaction().execute(async trx => {
+      await noteCandidates(trx, orthancStudyIds, now);
+      await trx.updateTable('cursors').set(to).where('name', '=', CURSOR).execute();
+    });
+  }
+
+  async #read(name: string): Promise<FeedPosition | undefined> {
+    return this.#db.selectFrom('cursors').select(['position', 'anchor']).where('name', '=', name).executeTakeFirst();
+  }
+
   async dueCandidates(now: number, limit: number): Promise<Candidate[]> {
-    const rows = await this.#db.selectFrom('routing_candidates').selectAll().where('available_at_ms', '<=', now).orderBy('available_at_ms').limit(limit).execute();
+    const rows = await this.#db.selectFrom('routing_candidates').selectAll().where(eb => eb.or([eb('available_at_ms', '<=', now), eb('available_at_ms', '>', now + FARTHEST_MS)])).orderBy('available_at_ms').limit(limit).execute();
     return rows.map(row => ({ orthancStudyId: row.orthanc_study_id, seenAtMs: row.seen_at_ms, attempts: row.attempts }));
   }
 
@@ -57,6 +81,13 @@ export class RoutingRepository {
     const row = await this.#db.selectFrom('routing_decisions').select('rule')
       .where('study_uid', '=', studyUid).where('content_hash', '=', contentHash).executeTakeFirst();
     return row !== undefined;
+  }
+}
+
+async function noteCandidates(trx: Transaction<Schema>, orthancStudyIds: readonly string[], now: number): Promise<void> {
+  for (const id of orthancStudyIds) {
+    await trx.insertInto('routing_candidates').values({ orthanc_study_id: id, seen_at_ms: now, available_at_ms: AT_ONCE, attempts: 0 })
+      .onConflict(conflict => conflict.column('orthanc_study_id').doUpdateSet({ seen_at_ms: now, available_at_ms: AT_ONCE, attempts: 0 })).execute();
   }
 }
 

@@ -148,6 +148,8 @@ export interface AuditTable {
 export interface CursorsTable {
   name: string;
   position: number;
+  /** What the feed says at that position; null where that is not known. */
+  anchor: string | null;
 }
 
 /** Studies that changed in Orthanc and have not been judged yet. */
@@ -209,6 +211,10 @@ export interface DeliveriesTable {
   attempts: number;
   last_error: string | null;
   delivered_at_ms: number | null;
+  /** When the result was there; what destinations get first. */
+  created_at_ms: number;
+  /** Whether the destination was there and did not take it. */
+  refused: 0 | 1;
 }
 
 export interface Schema {

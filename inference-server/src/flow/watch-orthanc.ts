@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AuditLog } from '../adapters/audit-log.ts';
 import type { Logger } from '../adapters/logger.ts';
-import type { OrthancClient } from '../adapters/orthanc-client.ts';
-import { recordDecision, type Candidate, type RoutingRepository } from '../adapters/routing-repository.ts';
+import type { Change, OrthancClient } from '../adapters/orthanc-client.ts';
+import { recordDecision, type Candidate, type FeedPosition, type RoutingRepository } from '../adapters/routing-repository.ts';
 import { RunRefusedError, StudyNotFoundError, UpstreamError } from '../domain/errors.ts';
 import { contentOf } from '../domain/identity.ts';
 import { firstRule, type Routing } from '../domain/routing.ts';
@@ -11,7 +11,8 @@ import { refuseRun, requestRun, type RequestDeps } from './request-run.ts';
 
 export interface WatchDeps extends RequestDeps {
   readonly orthanc: Pick<OrthancClient, 'changes' | 'lastChange' | 'studyOf' | 'studyIds' | 'studyHeaderById' | 'representativeTags'>;
-  readonly routing: Routing;
+  /** As they are now. */
+  readonly rules: { current(): Promise<Routing> };
   readonly routings: RoutingRepository;
   readonly audit: AuditLog;
   readonly log: Pick<Logger, 'info' | 'error'>;
@@ -44,29 +45,49 @@ export async function watchOrthanc(deps: WatchDeps, stopping: AbortSignal): Prom
 
 /**
  * Reads one page of the feed. At the very first start it begins at the feed's end (or, by configuration, with every
- * study there is); after that nothing is passed over, however long this process or Orthanc was down.
+ * study there is); after that nothing is passed over, however long this process or Orthanc was down. A feed that is not
+ * the one that was left, because Orthanc's index was restored or begun anew, is read again from where routing began:
+ * what was judged before is known by its content and not judged twice.
  * @returns whether there is more to read at once.
  */
-export async function readFeed({ orthanc, routing, routings, now }: WatchDeps): Promise<boolean> {
+export async function readFeed({ orthanc, rules, routings, log, now }: WatchDeps): Promise<boolean> {
   const cursor = await routings.cursor();
   if (cursor === undefined) {
-    const end = await orthanc.lastChange();
-    await routings.advance(end, routing.existingStudies === 'route' ? await orthanc.studyIds() : [], now());
+    const { existingStudies } = await rules.current();
+    await routings.begin(positionOf(await orthanc.lastChange()), existingStudies === 'route' ? await orthanc.studyIds() : [], now());
     return true;
   }
-  const { changes, last, done } = await orthanc.changes(cursor, PAGE);
-  if (changes.length === 0) {
-    // an Orthanc with a new, empty index counts from one again
-    if (await orthanc.lastChange() < cursor) await routings.advance(0, [], now());
-    return false;
+  // the change at the cursor comes along, to see whether it is still the same
+  const from = cursor.anchor === null ? cursor.position : cursor.position - 1;
+  const { changes: page, last, done } = await orthanc.changes(from, PAGE);
+  const known = cursor.anchor === null || page[0]?.mark === cursor.anchor;
+  const isShorter = page.length === 0 && ((await orthanc.lastChange())?.seq ?? 0) < cursor.position;
+  if (!known || isShorter) {
+    const begin = await startAgain(orthanc, routings);
+    if (begin.position === cursor.position && begin.anchor === cursor.anchor) return false;
+    log.info({ from: begin.position }, 'Orthanc\'s changes are not the ones that were read; they are read again');
+    await routings.advance(begin, [], now());
+    return true;
   }
+  const changes = page.filter(({ seq }) => seq > cursor.position);
+  if (changes.length === 0) return false;
   const studies = await Promise.all(changes.filter(({ type }) => type !== 'Deleted').map(({ resource, id }) => {
     if (resource === 'Study') return id;
     return resource === 'Instance' || resource === 'Series' ? orthanc.studyOf(resource, id) : undefined;
   }));
-  await routings.advance(last, [...new Set(studies.filter(id => id !== undefined))], now());
+  await routings.advance({ position: last, anchor: changes.at(-1)!.mark }, [...new Set(studies.filter(id => id !== undefined))], now());
   return !done;
 }
+
+async function startAgain(orthanc: WatchDeps['orthanc'], routings: RoutingRepository): Promise<FeedPosition> {
+  const start = await routings.start();
+  if (!start || start.anchor === null) return EMPTY_FEED;
+  const { changes: [there] } = await orthanc.changes(start.position - 1, 1);
+  return there?.mark === start.anchor ? start : EMPTY_FEED;
+}
+
+const EMPTY_FEED: FeedPosition = { position: 0, anchor: null };
+const positionOf = (change: Change | undefined): FeedPosition => (change ? { position: change.seq, anchor: change.mark } : EMPTY_FEED);
 
 /** Judges the candidates that are ripe. */
 export async function judgeDue(deps: WatchDeps): Promise<void> {
@@ -89,7 +110,7 @@ export async function judgeDue(deps: WatchDeps): Promise<void> {
 }
 
 async function judge(deps: WatchDeps, { orthancStudyId }: Candidate): Promise<'unripe' | 'done'> {
-  const { orthanc, routing, routings, audit, log, now } = deps;
+  const { orthanc, routings, audit, log, now } = deps;
   const header = await orthanc.studyHeaderById(orthancStudyId);
   if (!header.stable) return 'unripe';
   const images = imagesOf(await deps.studies.findStudy(header.studyUid));
@@ -97,7 +118,7 @@ async function judge(deps: WatchDeps, { orthancStudyId }: Candidate): Promise<'u
   const content = contentOf(images);
   if (await routings.isDecided(header.studyUid, content)) return 'done';
 
-  const rule = firstRule(routing, await orthanc.representativeTags(orthancStudyId));
+  const rule = firstRule(await deps.rules.current(), await orthanc.representativeTags(orthancStudyId));
   const name = rule?.name ?? 'none';
   const decided = { study_uid: header.studyUid, content_hash: content, rule: name, decided_at_ms: now() };
   const request = {

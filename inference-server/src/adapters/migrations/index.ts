@@ -4,6 +4,7 @@ import * as statistics from './002-statistics.ts';
 import * as deliveries from './003-deliveries.ts';
 import * as statisticsByDimension from './010-statistics-by-dimension.ts';
 import * as workerHealth from './011-worker-health.ts';
+import * as feedAndDeliveries from './030-feed-and-deliveries.ts';
 import * as segOn from './050-seg-on.ts';
 import * as reviews from './060-reviews.ts';
 
@@ -14,6 +15,7 @@ export const migrations: Record<string, Migration> = {
   '003-deliveries': deliveries,
   '010-statistics-by-dimension': statisticsByDimension,
   '011-worker-health': workerHealth,
+  '030-feed-and-deliveries': feedAndDeliveries,
   '050-seg-on': segOn,
   '060-reviews': reviews,
 };
