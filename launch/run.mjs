@@ -19,6 +19,7 @@ const COMMANDS = {
   segment: { file: 'inference-server/src/cli/segment.ts' },
   evaluate: { file: 'inference-server/src/cli/evaluate.ts' },
   models: { file: 'inference-server/src/cli/models.ts' },
+  route: { file: 'inference-server/src/cli/route.ts' },
   tokens: { file: 'inference-server/src/cli/tokens.ts' },
   worker: { file: 'inference-server/src/worker.ts' },
   bench: { file: 'test/bench/bench.ts' },

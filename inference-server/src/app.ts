@@ -1,5 +1,6 @@
 import express, { type Express } from 'express';
 import helmet from 'helmet';
+import type { RoutingRules } from './adapters/routing-file.ts';
 import { artefactsFolder, type Context } from './context.ts';
 import { auditRefusals, authenticate, requires } from './http/access.ts';
 import { docsRouter } from './http/docs.ts';
@@ -21,7 +22,7 @@ import { workListRouter } from './http/work-list.ts';
 const CORRECTION_LIMIT = '32mb';
 
 /** The gateway: one door for viewer, API, images and MLflow's pages. */
-export function buildApp(context: Context, appConfig: string): Express {
+export function buildApp(context: Context, appConfig: string, rules?: RoutingRules): Express {
   const { config, log } = context;
   const app = express();
   app.disable('x-powered-by');
@@ -37,7 +38,7 @@ export function buildApp(context: Context, appConfig: string): Express {
     runsRouter({ ...context, models: context.catalogue }), runDetailsRouter({ ...context, artefactsFolder: artefactsFolder(config) }),
     studiesRouter(context), workListRouter(context), modelsRouter(context), statisticsRouter(context), meRouter(),
   ];
-  const operation = [readinessRouter(context), metricsRoutes];
+  const operation = [readinessRouter({ ...context, rules }), metricsRoutes];
   for (const router of [...api, ...operation]) refuseOtherMethods(router);
   app.use('/api/v1/runs/:id/review', requires('review'), express.json({ limit: CORRECTION_LIMIT, type: () => true }));
   app.use('/api/v1', express.json({ limit: '64kb', type: () => true }), ...api, notFound);

@@ -9,7 +9,7 @@ import { PendingResults } from './adapters/pending-results.ts';
 import { modelFolders, readConfig } from './config.ts';
 import { artefactsFolder, openModels, openOrthanc, pendingFolder } from './context.ts';
 import type { ComputeEnd, ComputeJob, ComputeProgress } from './contract/compute.ts';
-import { AppError, StudyNotFoundError, UpstreamError } from './domain/errors.ts';
+import { AppError, diskFull, isDiskFull, StudyNotFoundError, UpstreamError } from './domain/errors.ts';
 import { midpoint } from './domain/geometry.ts';
 import { workOf } from './domain/identity.ts';
 import type { SegOn } from './domain/run.ts';
@@ -89,7 +89,11 @@ async function keepPicture(runId: string, { referenceVolume, result }: Segmented
 
 async function toEnd(error: unknown, { runId, identity }: ComputeJob): Promise<ComputeEnd> {
   if (error instanceof UpstreamError && error.code === 'ORTHANC_UNAVAILABLE') {
-    return { kind: 'unavailable', reason: error.message, resultKept: await pending.find(identity) !== undefined };
+    return { kind: 'unavailable', code: error.code, reason: error.message, resultKept: await pending.find(identity) !== undefined };
+  }
+  if (isDiskFull(error)) {
+    log.error({ runId }, 'the disk is full');
+    return { kind: 'unavailable', code: 'DISK_FULL', reason: diskFull(error).message, resultKept: false };
   }
   const known = error instanceof AppError;
   log[known ? 'info' : 'error']({ runId, err: error }, 'the computation failed');

@@ -23,7 +23,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
   const stopping = new AbortController();
   const context = await openContext(config, 'gateway', stopping.signal);
   const rules = config.ROUTING ? await openRules(context) : undefined;
-  const server = createServer(buildApp(context, appConfig()));
+  const server = createServer(buildApp(context, appConfig(), rules));
   // a study may be sent through the gateway over a slow line
   server.requestTimeout = HOUR_MS;
   server.headersTimeout = 30_000;

@@ -12,8 +12,8 @@ process.on('message', (job: ComputeJob) => {
   if (what === 'fails') tell({ kind: 'failed', error: { code: 'SLICES_MISSING', message: 'Slices are missing' }, secondsPerStage: {} });
   if (what === 'dies') process.kill(process.pid, 'SIGKILL');
   if (what === 'exits') process.exit(7);
-  if (what === 'is-unstored') tell({ kind: 'unavailable', reason: 'Orthanc does not answer', resultKept: true });
-  if (what === 'is-unread') tell({ kind: 'unavailable', reason: 'Orthanc does not answer', resultKept: false });
+  if (what === 'is-unstored') tell({ kind: 'unavailable', code: 'ORTHANC_UNAVAILABLE', reason: 'Orthanc does not answer', resultKept: true });
+  if (what === 'is-unread') tell({ kind: 'unavailable', code: 'ORTHANC_UNAVAILABLE', reason: 'Orthanc does not answer', resultKept: false });
   if (what === 'tells-its-pid') {
     writeFileSync(job.studyUid, String(process.pid));
     tell({ kind: 'progress', stage: 'infer', within: 0.5 });

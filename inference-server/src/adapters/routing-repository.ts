@@ -77,10 +77,10 @@ export class RoutingRepository {
     await this.#db.deleteFrom('routing_candidates').where('orthanc_study_id', '=', orthancStudyId).where('seen_at_ms', '=', seenAtMs).execute();
   }
 
-  async isDecided(studyUid: string, contentHash: string): Promise<boolean> {
-    const row = await this.#db.selectFrom('routing_decisions').select('rule')
+  /** What was decided on exactly this content. */
+  async decision(studyUid: string, contentHash: string): Promise<Pick<RoutingDecisionsTable, 'rule' | 'action' | 'run_id'> | undefined> {
+    return this.#db.selectFrom('routing_decisions').select(['rule', 'action', 'run_id'])
       .where('study_uid', '=', studyUid).where('content_hash', '=', contentHash).executeTakeFirst();
-    return row !== undefined;
   }
 }
 

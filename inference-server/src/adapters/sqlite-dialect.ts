@@ -1,8 +1,10 @@
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   CompiledQuery, SqliteAdapter, SqliteDriver, SqliteIntrospector, SqliteQueryCompiler,
   type DatabaseConnection, type Dialect, type SqliteDatabase, type SqliteStatement,
 } from 'kysely';
+import { diskFull, UnavailableError } from '../domain/errors.ts';
 
 /**
  * Kysely over Node's own SQLite: nothing to compile at installation.
@@ -16,12 +18,46 @@ export const nodeSqliteDialect = (file: string): Dialect => ({
 });
 
 /**
- * Takes the write lock when a transaction begins. A deferred transaction that reads first and then writes
- * fails at once with SQLITE_BUSY when another process wrote in between, whatever the busy time-out.
+ * Takes the write lock when a transaction begins: a deferred transaction that reads first and then writes fails at once
+ * when another process wrote in between. Where another process holds the lock, it waits without holding up the event
+ * loop, which SQLite's own busy time-out would.
  */
 class ImmediateDriver extends SqliteDriver {
+  readonly #waiting = new WeakMap<DatabaseConnection, DatabaseConnection>();
+
+  override async acquireConnection(): Promise<DatabaseConnection> {
+    const connection = await super.acquireConnection();
+    const known = this.#waiting.get(connection);
+    if (known) return known;
+    const waiting: DatabaseConnection = {
+      executeQuery: (query, ...rest) => whenUnlocked(() => connection.executeQuery(query, ...rest)),
+      streamQuery: (...query) => connection.streamQuery(...query),
+    };
+    this.#waiting.set(connection, waiting);
+    return waiting;
+  }
+
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {
     await connection.executeQuery(CompiledQuery.raw('begin immediate'));
+  }
+}
+
+const LOCK_PATIENCE_MS = 10_000;
+const LOCK_PAUSE_MS = 5;
+/** Result codes of SQLite; the low byte of an extended one. */
+const [SQLITE_BUSY, SQLITE_FULL] = [5, 13];
+
+async function whenUnlocked<T>(execute: () => Promise<T>): Promise<T> {
+  for (const giveUpAt = performance.now() + LOCK_PATIENCE_MS; ;) {
+    try {
+      return await execute();
+    } catch (error) {
+      const code = ((error as { errcode?: number }).errcode ?? 0) & 0xff;
+      if (code === SQLITE_FULL) throw diskFull(error);
+      if (code !== SQLITE_BUSY) throw error;
+      if (performance.now() > giveUpAt) throw new UnavailableError('DATABASE_LOCKED', 'Another program holds the database; it is tried again', error);
+      await delay(LOCK_PAUSE_MS);
+    }
   }
 }
 
@@ -29,8 +65,9 @@ class ImmediateDriver extends SqliteDriver {
 const PREPARED = 500;
 
 function open(file: string): SqliteDatabase {
-  const db = new DatabaseSync(file, { timeout: 10_000, enableForeignKeyConstraints: true });
-  db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
+  const db = new DatabaseSync(file, { timeout: 0, enableForeignKeyConstraints: true });
+  // only while it opens: changing the journal's mode takes a lock, and nothing else runs yet
+  db.exec('PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 0');
   const prepared = new Map<string, SqliteStatement>();
   return {
     close: () => db.close(),

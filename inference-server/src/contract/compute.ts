@@ -22,8 +22,8 @@ export interface ComputeProgress { readonly kind: 'progress'; readonly stage: St
 export type ComputeEnd =
   | { readonly kind: 'completed'; readonly result: RunResult; readonly identity: string; readonly selection: SeriesSelection; readonly secondsPerStage: StageSeconds }
   | { readonly kind: 'failed'; readonly error: { readonly code: string; readonly message: string }; readonly secondsPerStage: StageSeconds }
-  /** Orthanc does not answer; whether the result is computed already, and kept on disk. */
-  | { readonly kind: 'unavailable'; readonly reason: string; readonly resultKept: boolean };
+  /** Orthanc does not answer, or the disk is full; whether the result is computed already, and kept on disk. */
+  | { readonly kind: 'unavailable'; readonly code: 'ORTHANC_UNAVAILABLE' | 'DISK_FULL'; readonly reason: string; readonly resultKept: boolean };
 
 /** `died` also says how: an exit code or a signal. */
 export type ComputeOutcome = ComputeEnd | { readonly kind: 'died'; readonly how: string };

@@ -117,6 +117,26 @@ export class UpstreamError extends AppError {
   }
 }
 
+/** The installation itself can't go on for now; asking again later helps. */
+export class UnavailableError extends AppError {
+  override readonly name = 'UnavailableError';
+  readonly code: 'DATABASE_LOCKED' | 'DATABASE_UNAVAILABLE' | 'DISK_FULL' | 'QUEUE_FULL' | 'TOO_MANY_UPLOADS';
+  readonly httpStatus = 503;
+  /** For the caller: seconds after which it may ask again. */
+  readonly retryAfterSeconds: number;
+  constructor(code: UnavailableError['code'], message: string, cause?: unknown, retryAfterSeconds = 10) {
+    super(message, { cause });
+    this.code = code;
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+}
+
+export const diskFull = (cause: unknown): UnavailableError =>
+  new UnavailableError('DISK_FULL', 'The disk of the installation is full: free some space; what waits goes on by itself', cause, 60);
+
+/** ENOSPC of the file system, EDQUOT of a quota. */
+export const isDiskFull = (error: unknown): boolean => ['ENOSPC', 'EDQUOT'].includes((error as { code?: string } | null)?.code ?? '');
+
 /** A study that can't be segmented; the failed run tells statistics and MLflow. */
 export class RunRefusedError extends AppError {
   override readonly name = 'RunRefusedError';

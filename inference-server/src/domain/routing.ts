@@ -35,9 +35,24 @@ export const Routing = z.strictObject({
 });
 export type Routing = z.infer<typeof Routing>;
 
+type Tags = Readonly<Record<string, string>>;
+
 /** @param tags values by keyword, several ones joined by a backslash. @returns undefined where no rule holds. */
-export const firstRule = ({ rules }: Routing, tags: Readonly<Record<string, string>>): RoutingRule | undefined =>
-  rules.find(rule => Object.entries(rule.when).every(([keyword, condition]) => condition === undefined || holds(condition, tags[keyword])));
+export const firstRule = ({ rules }: Routing, tags: Tags): RoutingRule | undefined =>
+  rules.find(rule => explainRule(rule, tags).every(condition => condition.holds));
+
+export interface ExplainedCondition {
+  readonly keyword: string;
+  readonly condition: z.infer<typeof Condition>;
+  /** What the image says; undefined where it does not. */
+  readonly value: string | undefined;
+  readonly holds: boolean;
+}
+
+/** Every condition of a rule beside what the image says. */
+export const explainRule = ({ when }: RoutingRule, tags: Tags): ExplainedCondition[] =>
+  Object.entries(when).flatMap(([keyword, condition]) =>
+    (condition === undefined ? [] : [{ keyword, condition, value: tags[keyword], holds: holds(condition, tags[keyword]) }]));
 
 function holds(condition: z.infer<typeof Condition>, value: string | undefined): boolean {
   if (typeof condition === 'object' && 'not' in condition) return !holds(condition.not, value);

@@ -107,9 +107,9 @@ async function conclude(deps: KeeperDeps, timing: Timing, run: RunRecord, outcom
   if (outcome.kind === 'unavailable' && !stopped) {
     const nobodyWaits = outcome.resultKept || run.trigger === 'routing';
     if (!nobodyWaits || now() - Date.parse(run.queuedAt) > KEPT_TRYING_MS) {
-      return end(deps, run, { state: 'failed', error: { code: 'ORTHANC_UNAVAILABLE', message: outcome.reason } });
+      return end(deps, run, { state: 'failed', error: { code: outcome.code, message: outcome.reason } });
     }
-    log.info({ runId: run.id, reason: outcome.reason, resultKept: outcome.resultKept }, 'run waits for Orthanc');
+    log.info({ runId: run.id, code: outcome.code, resultKept: outcome.resultKept }, 'run waits');
     return runs.release(run.id, id, { availableAt: now() + timing.unavailablePauseMs, countAttempt: false }, now());
   }
   switch (stopped) {

@@ -3,10 +3,12 @@ import type { AuditLog } from '../adapters/audit-log.ts';
 import type { Logger } from '../adapters/logger.ts';
 import type { Change, OrthancClient } from '../adapters/orthanc-client.ts';
 import { recordDecision, type Candidate, type FeedPosition, type RoutingRepository } from '../adapters/routing-repository.ts';
-import { RunRefusedError, StudyNotFoundError, UpstreamError } from '../domain/errors.ts';
+import { AppError, RunRefusedError, StudyNotFoundError, UpstreamError } from '../domain/errors.ts';
 import { contentOf } from '../domain/identity.ts';
 import { firstRule, type Routing } from '../domain/routing.ts';
-import type { Study } from '../domain/study.ts';
+import type { Manifest } from '../domain/manifest.ts';
+import type { Sequence, Study } from '../domain/study.ts';
+import { selectSeries } from '../steps/select-series.ts';
 import { refuseRun, requestRun, type RequestDeps } from './request-run.ts';
 
 export interface WatchDeps extends RequestDeps {
@@ -114,9 +116,8 @@ async function judge(deps: WatchDeps, { orthancStudyId }: Candidate): Promise<'u
   const header = await orthanc.studyHeaderById(orthancStudyId);
   if (!header.stable) return 'unripe';
   const images = imagesOf(await deps.studies.findStudy(header.studyUid));
-  if (!images.series.length) return 'done';
-  const content = contentOf(images);
-  if (await routings.isDecided(header.studyUid, content)) return 'done';
+  const content = contentOfImages(images);
+  if (content === null || await routings.decision(header.studyUid, content)) return 'done';
 
   const rule = firstRule(await deps.rules.current(), await orthanc.representativeTags(orthancStudyId));
   const name = rule?.name ?? 'none';
@@ -145,6 +146,23 @@ async function judge(deps: WatchDeps, { orthancStudyId }: Candidate): Promise<'u
     await tell(error.runId, 'refused', error.code);
   }
   return 'done';
+}
+
+/** What decisions are remembered by; null for a study without images. */
+export function contentOfImages(study: Study): string | null {
+  const images = imagesOf(study);
+  return images.series.length ? contentOf(images) : null;
+}
+
+/** Why a model could not segment the study; null where it could. */
+export function explainSelection(study: Study, model: Manifest, requires: readonly Sequence[]): string | null {
+  try {
+    selectSeries(study, [...new Set([...model.requires, ...requires])]);
+    return null;
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return error.message;
+  }
 }
 
 const imagesOf = (study: Study): Study => ({ ...study, series: study.series.filter(({ attributes }) => !DERIVED_MODALITIES.has(attributes.modality)) });

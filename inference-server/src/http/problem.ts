@@ -2,11 +2,11 @@ import type { ErrorRequestHandler, RequestHandler, Response, Router } from 'expr
 import { ZodError } from 'zod';
 import type { Logger } from '../adapters/logger.ts';
 import type { Problem } from '../contract/runs.ts';
-import { AccessError, AppError, RequestError, RunRefusedError } from '../domain/errors.ts';
+import { AccessError, AppError, RequestError, RunRefusedError, UnavailableError } from '../domain/errors.ts';
 
 const TITLES: Record<number, string> = {
   400: 'Bad request', 401: 'Not signed in', 403: 'Not allowed', 404: 'Not found', 405: 'Method not allowed', 409: 'Conflict',
-  413: 'Too large', 415: 'Unsupported media type', 422: 'Can\'t be segmented', 429: 'Too many attempts', 500: 'Internal error', 502: 'Another system failed',
+  413: 'Too large', 415: 'Unsupported media type', 422: 'Can\'t be segmented', 429: 'Too many attempts', 500: 'Internal error', 502: 'Another system failed', 503: 'Not now',
 };
 
 /** Answers RFC 9457 problem details. */
@@ -16,6 +16,7 @@ export function sendProblem(res: Response, error: AppError): void {
     ...(error instanceof RunRefusedError && { runId: error.runId }),
   };
   if (error instanceof AccessError && error.httpStatus === 401) res.set('WWW-Authenticate', 'Bearer realm="cerebloom"');
+  if (error instanceof UnavailableError) res.set('Retry-After', String(error.retryAfterSeconds));
   res.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
 }
 
@@ -69,6 +70,7 @@ function toAppError(error: unknown): AppError | undefined {
     const words = error.issues.map(issue => [issue.path.join('.'), issue.message].filter(Boolean).join(': ')).join('; ');
     return new RequestError('INVALID_REQUEST', 400, words);
   }
+  if (isConnectionLost(error)) return new UnavailableError('DATABASE_UNAVAILABLE', 'The database does not answer; it is tried again', error);
   // body-parser's and the router's errors carry a type or a status (http-errors)
   const { type, status } = error as { type?: string; status?: number };
   if (type === 'entity.parse.failed') return new RequestError('MALFORMED_JSON', 400, 'The body is not valid JSON');
@@ -77,3 +79,9 @@ function toAppError(error: unknown): AppError | undefined {
   if (status !== undefined && status >= 400 && status < 500) return new RequestError('INVALID_REQUEST', 400, 'The request can\'t be read');
   return undefined;
 }
+
+/** PostgreSQL's classes 08 (connection) and 57P (shut down, crashed, starting), and what Node says of a socket. */
+const isConnectionLost = (error: unknown): boolean => {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  return /^(08|57P)|^(ECONNREFUSED|ECONNRESET|EPIPE)$/.test(String(code ?? '')) || /^Connection terminated|timeout exceeded when trying to connect/.test(String(message ?? ''));
+};
