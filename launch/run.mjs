@@ -21,7 +21,9 @@ const COMMANDS = {
   models: { file: 'inference-server/src/cli/models.ts' },
   route: { file: 'inference-server/src/cli/route.ts' },
   tokens: { file: 'inference-server/src/cli/tokens.ts' },
+  audit: { file: 'inference-server/src/cli/audit.ts' },
   worker: { file: 'inference-server/src/worker.ts' },
+  fuzz: { file: 'test/fuzz/fuzz.ts', setUp: 'test' },
   bench: { file: 'test/bench/bench.ts' },
   soak: { file: 'test/soak/soak.ts' },
 };

@@ -1,10 +1,9 @@
 import express, { type Express } from 'express';
-import helmet from 'helmet';
 import type { RoutingRules } from './adapters/routing-file.ts';
 import { artefactsFolder, type Context } from './context.ts';
 import { auditRefusals, authenticate, requires } from './http/access.ts';
 import { docsRouter } from './http/docs.ts';
-import { gatewayRouter, inlineScriptHashes } from './http/gateway.ts';
+import { gatewayRouter } from './http/gateway.ts';
 import { livenessRouter, readinessRouter } from './http/health.ts';
 import { meRouter } from './http/me.ts';
 import { metrics } from './http/metrics.ts';
@@ -13,6 +12,7 @@ import { pagesRouter } from './http/pages.ts';
 import { errorHandler, notFound, refuseOtherMethods } from './http/problem.ts';
 import { runDetailsRouter } from './http/run-details.ts';
 import { runsRouter } from './http/runs.ts';
+import { pathsOnly, securityHeaders } from './http/security-headers.ts';
 import { signInRouter } from './http/sign-in.ts';
 import { statisticsRouter } from './http/statistics.ts';
 import { studiesRouter } from './http/studies.ts';
@@ -29,10 +29,10 @@ export function buildApp(context: Context, appConfig: string, rules?: RoutingRul
   app.set('query parser', 'simple');
   if (config.TRUST_PROXY) app.set('trust proxy', config.TRUST_PROXY);
   const { observe, router: metricsRoutes } = metrics(context);
-  app.use(observe, securityHeaders(config.OHIF_DIR, config.PUBLIC_URL?.startsWith('https:') ?? false));
+  app.use(observe, securityHeaders({ https: config.PUBLIC_URL?.startsWith('https:') ?? false }), pathsOnly);
   app.use(livenessRouter());
   app.use(signInRouter({ ...context, secureCookies: config.PUBLIC_URL?.startsWith('https:') ?? false }));
-  app.use(authenticate({ tokens: context.tokens, auth: config.AUTH }));
+  app.use(authenticate({ ...context, auth: config.AUTH }));
 
   const api = [
     runsRouter({ ...context, models: context.catalogue }), runDetailsRouter({ ...context, artefactsFolder: artefactsFolder(config) }),
@@ -43,38 +43,7 @@ export function buildApp(context: Context, appConfig: string, rules?: RoutingRul
   app.use('/api/v1/runs/:id/review', requires('review'), express.json({ limit: CORRECTION_LIMIT, type: () => true }));
   app.use('/api/v1', express.json({ limit: '64kb', type: () => true }), ...api, notFound);
   app.use(...operation, docsRouter(), pagesRouter());
-  app.use(gatewayRouter({ config, appConfig }));
+  app.use(gatewayRouter({ ...context, appConfig }));
   app.use(notFound, auditRefusals(context.audit), errorHandler(log));
   return app;
-}
-
-/**
- * OHIF needs cross-origin isolation (SharedArrayBuffer), WebAssembly, workers from blobs, inline styles and evaluated
- * code (ndarray, by which it reads a SEG, and its image decoders make functions from text); nothing
- * needs another host.
- */
-function securityHeaders(ohifDir: string | undefined, https: boolean) {
-  return helmet({
-    contentSecurityPolicy: {
-      useDefaults: false,
-      directives: {
-        defaultSrc: ["'self'"],
-        scriptSrc: ["'self'", "'unsafe-eval'", 'blob:', ...inlineScriptHashes(ohifDir)],
-        styleSrc: ["'self'", "'unsafe-inline'"],
-        imgSrc: ["'self'", 'data:', 'blob:'],
-        fontSrc: ["'self'", 'data:'],
-        connectSrc: ["'self'", 'data:', 'blob:'],
-        workerSrc: ["'self'", 'blob:'],
-        objectSrc: ["'none'"],
-        baseUri: ["'self'"],
-        formAction: ["'self'"],
-        frameAncestors: ["'self'"],
-      },
-    },
-    crossOriginEmbedderPolicy: { policy: 'require-corp' },
-    crossOriginOpenerPolicy: { policy: 'same-origin' },
-    crossOriginResourcePolicy: { policy: 'same-origin' },
-    referrerPolicy: { policy: 'same-origin' },
-    strictTransportSecurity: https,
-  });
 }

@@ -31,6 +31,10 @@ const Env = z.object({
   TRUST_PROXY: z.string().optional(),
   /** How long a worker waits for an Orthanc that is down before the run fails. */
   ORTHANC_PATIENCE_MS: z.coerce.number().nonnegative().default(120_000),
+  /** `udp://`, `tcp://` or `tls://host:port` of the syslog server that gets every audit line. */
+  AUDIT_SYSLOG: z.url({ protocol: /^(udp|tcp|tls)$/ }).optional(),
+  /** PEM of the authority of that server's certificate, where it is not a public one. */
+  AUDIT_SYSLOG_CA_FILE: z.string().optional(),
   AUTH: z.enum(['token', 'off']).default('token'),
   ROUTING: Flag.default(true),
 });

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { AuditLog } from './adapters/audit-log.ts';
+import { AuditLog, auditKey } from './adapters/audit-log.ts';
 import { statisticsListener } from './adapters/count-runs.ts';
 import { openDatabase, type Database } from './adapters/database.ts';
 import { openLog, type Logger } from './adapters/logger.ts';
@@ -63,7 +63,7 @@ export async function openContext(config: Config, part: 'gateway' | 'worker', st
   const models = openModels(config);
   return {
     config, log, now, db, runs, queue: new QueueView(runs, now), work: new WorkRepository(db), index: new StudyIndex(orthanc, now), workers: new WorkerRepository(db, now), tokens: new TokenRepository(db, now),
-    audit: new AuditLog(db, now), statistics: new StatisticsRepository(db), outbox: new OutboxRepository(db), orthanc, studies: orthanc, reviewWriter: new ReviewThreads(), mlflow, models,
+    audit: new AuditLog(db, now, auditKey(config.CEREBLOOM_HOME)), statistics: new StatisticsRepository(db), outbox: new OutboxRepository(db), orthanc, studies: orthanc, reviewWriter: new ReviewThreads(), mlflow, models,
     availability: new ModelAvailability(models),
     catalogue: { manifest: async id => (await models.find(id ?? config.DEFAULT_MODEL)).manifest },
     pseudonym: personal => pseudonymOf(key, personal),

@@ -1,15 +1,20 @@
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { isIP } from 'node:net';
+import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { appConfig } from '../../extension/app-config.ts';
 import { buildApp } from './app.ts';
 import { ConfigError, readConfig, type Config } from './config.ts';
 import { artefactsFolder, openContext, type Context } from './context.ts';
 import { countUncounted } from './adapters/count-runs.ts';
+import { CursorRepository } from './adapters/cursor-repository.ts';
 import { DeliveryRepository } from './adapters/delivery-repository.ts';
 import { RoutingFileError, RoutingRules } from './adapters/routing-file.ts';
 import { RoutingRepository } from './adapters/routing-repository.ts';
+import { Syslog } from './adapters/syslog.ts';
 import { deliverResults } from './flow/deliver-results.ts';
+import { exportAudit } from './flow/export-audit.ts';
 import { startPublisher } from './flow/publish-runs.ts';
 import { watchOrthanc } from './flow/watch-orthanc.ts';
 import { utcHour } from './steps/statistics.ts';
@@ -32,11 +37,13 @@ async function start(config: Config): Promise<() => Promise<void>> {
     server.listen(config.PORT, config.HOST, resolve);
   });
   context.log.info({ host: config.HOST, port: config.PORT }, 'gateway listens');
+  await context.audit.write({ ...GATEWAY, action: 'system.start' });
   const publisher = startPublisher({ ...context, artefactsFolder: artefactsFolder(config) });
   const background = [
     deliverResults({ ...context, deliveries: new DeliveryRepository(context.db) }, stopping.signal),
     ...(rules ? [watchOrthanc({ ...context, models: context.catalogue, rules, routings: new RoutingRepository(context.db) }, stopping.signal)] : []),
     forgetOldRows(context, stopping.signal),
+    ...(config.AUDIT_SYSLOG ? [exportAudit({ ...context, cursors: new CursorRepository(context.db), syslog: openSyslog(config), host: hostname() }, stopping.signal)] : []),
     countUncounted(context.db, stopping.signal, counted => context.log.info({ counted }, 'earlier runs counted'))
       .catch((error: unknown) => context.log.error({ err: error }, 'earlier runs can\'t be counted; the next start tries again')),
   ];
@@ -46,6 +53,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
     setTimeout(() => server.closeAllConnections(), STOP_MS).unref();
     server.closeIdleConnections();
     await Promise.all([closed, publisher.stop(), ...background]);
+    await context.audit.write({ ...GATEWAY, action: 'system.stop' });
     await context.close();
   };
 }
@@ -57,6 +65,10 @@ const openRules = ({ config, catalogue, log }: Context): Promise<RoutingRules> =
   },
   problem => (problem === null ? log.info('the routing rules have changed') : log.error({ problem }, 'the routing rules can\'t be read; the rules before go on')),
 );
+const GATEWAY = { actor: 'gateway', role: null, address: null, outcome: 'success' } as const;
+
+const openSyslog = ({ AUDIT_SYSLOG, AUDIT_SYSLOG_CA_FILE }: Config): Syslog =>
+  new Syslog(AUDIT_SYSLOG!, AUDIT_SYSLOG_CA_FILE === undefined ? undefined : readFileSync(AUDIT_SYSLOG_CA_FILE, 'utf8'));
 
 /** Events are for those who watch a run, and hours for the figures of the last day; two days later nobody asks for them. */
 async function forgetOldRows({ runs, statistics, now, log }: Context, stopping: AbortSignal): Promise<void> {

@@ -108,7 +108,7 @@ describe.skipIf(!hasOrthanc)('the one door', () => {
   });
 
   it('isolates its pages from other sites', async () => {
-    const { headers } = await server.api('/');
+    const { headers } = await server.api('/', { headers: { Accept: 'text/html' } });
     expect([headers.get('Cross-Origin-Opener-Policy'), headers.get('Cross-Origin-Embedder-Policy')]).toEqual(['same-origin', 'require-corp']);
     expect(headers.get('Content-Security-Policy')).toMatch(/script-src 'self' .*'sha256-/);
     expect(headers.get('Content-Security-Policy')).not.toMatch(/script-src[^;]*'unsafe-inline'/);

@@ -72,7 +72,7 @@ describe.skipIf(!hasPostgres)('on PostgreSQL', () => {
 
   it('keeps the audit chain whole when many write at once', async () => {
     const db = await anEmptyDatabase();
-    const audit = new AuditLog(db, Date.now);
+    const audit = new AuditLog(db, Date.now, 'a key');
     await Promise.all(Array.from({ length: 20 }, (_, n) => audit.write({ actor: `a${n}`, role: null, address: null, action: 'access', outcome: 'refused' })));
     const lines = await db.selectFrom('audit').selectAll().orderBy('seq').execute();
     expect(lines).toHaveLength(20);

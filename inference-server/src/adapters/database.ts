@@ -30,7 +30,8 @@ export async function openDatabase(url: string): Promise<Database> {
 }
 
 async function migrate(db: Database): Promise<void> {
-  const { error } = await new Migrator({ db, provider: { getMigrations: async () => migrations } }).migrateToLatest();
+  // changes that are made side by side are independent of each other: one with a lower number may come later
+  const { error } = await new Migrator({ db, provider: { getMigrations: async () => migrations }, allowUnorderedMigrations: true }).migrateToLatest();
   if (error) throw error;
 }
 

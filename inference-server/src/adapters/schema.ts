@@ -145,6 +145,14 @@ export interface AuditTable {
   hash: string;
 }
 
+/** One row: the newest audit line, and a MAC of it by a key that is not in the database. */
+export interface AuditHeadTable {
+  id: number;
+  seq: number;
+  hash: string;
+  seal: string;
+}
+
 export interface CursorsTable {
   name: string;
   position: number;
@@ -226,6 +234,7 @@ export interface Schema {
   tokens: TokensTable;
   sessions: SessionsTable;
   audit: AuditTable;
+  audit_head: AuditHeadTable;
   cursors: CursorsTable;
   routing_candidates: RoutingCandidatesTable;
   routing_decisions: RoutingDecisionsTable;

@@ -36,6 +36,9 @@ export class TokenRepository {
   /** @returns the token (256 random bits): the only time that it is seen. @throws TokenNameTakenError */
   async create(name: string, role: Role, expiresAtMs: number | null): Promise<string> {
     const token = PREFIX + newSecret();
+    // the name of a token that is no longer valid is free again; the audit keeps what was done under it
+    await this.#db.deleteFrom('tokens').where('name', '=', name)
+      .where(eb => eb.or([eb('revoked_at_ms', 'is not', null), eb('expires_at_ms', '<=', this.#now())])).execute();
     const inserted = await this.#db.insertInto('tokens')
       .values({ id: randomUUID(), name, role, hash: hashOf(token), created_at_ms: this.#now(), expires_at_ms: expiresAtMs })
       .onConflict(conflict => conflict.doNothing()).returning('id').executeTakeFirst();

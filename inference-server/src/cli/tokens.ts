@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { AuditLog } from '../adapters/audit-log.ts';
+import { AuditLog, auditKey } from '../adapters/audit-log.ts';
 import { openDatabase } from '../adapters/database.ts';
 import { TokenNameTakenError, TokenRepository } from '../adapters/token-repository.ts';
 import { ConfigError, readConfig } from '../config.ts';
@@ -8,7 +8,7 @@ import { ROLES, type Role } from '../domain/access.ts';
 
 const USAGE = `Tokens are what people and scripts sign in with; each is shown once, when it is made.
 
-  npm run tokens -- create --name <name> --role <${ROLES.join('|')}> [--expires-days <n>] [--json]
+  npm run tokens -- create --name <name> --role <${ROLES.join('|')}> [--expires-days <n, 365 where absent>] [--json]
   npm run tokens -- list [--json]
   npm run tokens -- revoke <name>
 `;
@@ -26,7 +26,7 @@ async function main(args: string[]): Promise<void> {
   }
   const config = readConfig(process.env);
   const db = await openDatabase(config.DATABASE_URL ?? `sqlite:${join(config.CEREBLOOM_HOME, 'cerebloom.db')}`);
-  const [tokens, audit] = [new TokenRepository(db, Date.now), new AuditLog(db, Date.now)];
+  const [tokens, audit] = [new TokenRepository(db, Date.now), new AuditLog(db, Date.now, auditKey(config.CEREBLOOM_HOME))];
   const byOperator = { actor: 'operator', role: null, address: null, outcome: 'success' } as const;
   try {
     if (command === 'create') {
@@ -67,8 +67,10 @@ function parse(args: string[]) {
   }
 }
 
-function expiry(days: string | undefined): number | null {
-  if (days === undefined) return null;
+/** A token that nobody remembers must not stay valid for ever. */
+const DEFAULT_DAYS = '365';
+
+function expiry(days: string = DEFAULT_DAYS): number {
   const count = Number(days);
   if (!(count > 0)) throw new UsageError('--expires-days must be a positive number');
   return Date.now() + count * 86_400_000;

@@ -1,3 +1,4 @@
+import { inflateRawSync } from 'node:zlib';
 import dicomParser, { type DataSet, type Element } from 'dicom-parser';
 import { PixelDataError } from '../domain/errors.ts';
 import { ATTRIBUTES, type Keyword, type Vr } from './attributes.ts';
@@ -21,10 +22,21 @@ export const parseHeader = (bytes: Uint8Array): ParsedDataSet => parse(bytes, { 
 /** Parses a whole Part 10 file, with the fragments of compressed pixel data. @throws PixelDataError as `parseHeader` does. */
 export const parseWhole = (bytes: Uint8Array): ParsedDataSet => parse(bytes, {});
 
+const MOST_INFLATED_BYTES = 512 * 1024 ** 2;
+/** Images shrink to a tenth at best, zeros to a thousandth. */
+const MOST_INFLATION = 50;
+const ALWAYS_INFLATED_BYTES = 16 * 1024 ** 2;
+
+/** What a deflated file (PS3.5 §A.5) holds, behind its own first bytes; a small file that unfolds without end is refused. */
+function inflated(bytes: Uint8Array, begin: number): Uint8Array {
+  const maxOutputLength = Math.min(MOST_INFLATED_BYTES, Math.max(ALWAYS_INFLATED_BYTES, MOST_INFLATION * bytes.length));
+  return Buffer.concat([bytes.subarray(0, begin), inflateRawSync(bytes.subarray(begin), { maxOutputLength })]);
+}
+
 function parse(bytes: Uint8Array, options: { untilTag?: string }): ParsedDataSet {
   if (!isPart10(bytes)) throw new PixelDataError('NOT_DICOM', 'A file of the series is not a DICOM Part 10 file');
   try {
-    return dicomParser.parseDicom(bytes, options);
+    return dicomParser.parseDicom(bytes, { ...options, inflater: inflated });
   } catch (cause) {
     // The parser's own messages can hold values of the file, so they are not passed on.
     throw isEndOfData(cause)

@@ -1,9 +1,10 @@
 import { parseCookie } from 'cookie';
-import type { ErrorRequestHandler, Request, RequestHandler } from 'express';
+import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
 import type { AuditLog } from '../adapters/audit-log.ts';
 import type { TokenRepository } from '../adapters/token-repository.ts';
 import { may, type Caller, type Permission } from '../domain/access.ts';
 import { AccessError } from '../domain/errors.ts';
+import { SignInThrottle } from './sign-in-throttle.ts';
 
 /** `__Host-` would need HTTPS; over plain loopback a browser would drop such a cookie. */
 export const SESSION_COOKIE = 'cerebloom-session';
@@ -25,13 +26,18 @@ export interface AccessDeps {
   readonly tokens: TokenRepository;
   /** Without authentication everyone on this machine is an administrator. */
   readonly auth: 'token' | 'off';
+  readonly now?: () => number;
 }
+
+/** A script that goes on with a token that was revoked must not keep others at its address out at once. */
+const FREE_WRONG_TOKENS = 20;
 
 /**
  * Finds out who asks, by bearer token or session cookie. Browsers that ask for a page are sent to sign in,
  * all others get 401.
  */
-export function authenticate({ tokens, auth }: AccessDeps): RequestHandler {
+export function authenticate({ tokens, auth, now = Date.now }: AccessDeps): RequestHandler {
+  const throttle = new SignInThrottle(now, FREE_WRONG_TOKENS);
   return async (req, res, next) => {
     if (auth === 'off') {
       // a page of another site whose name was made to point here must not get in
@@ -42,7 +48,9 @@ export function authenticate({ tokens, auth }: AccessDeps): RequestHandler {
     }
     const bearer = /^Bearer +(\S+)$/i.exec(req.get('Authorization') ?? '')?.[1];
     const session = sessionOf(req);
+    if (bearer !== undefined) refuseGuesser(throttle, req, res);
     const caller = bearer !== undefined ? await tokens.callerOfToken(bearer) : session !== undefined ? await tokens.callerOfSession(session) : undefined;
+    if (bearer !== undefined && !caller) throttle.failed(addressOf(req) ?? 'unknown');
     if (caller) {
       if (bearer === undefined) refuseCrossSite(req);
       callers.set(req, caller);
@@ -56,6 +64,14 @@ export function authenticate({ tokens, auth }: AccessDeps): RequestHandler {
       ? 'A bearer token or a session is needed (npm run tokens makes tokens)'
       : 'The token is unknown, expired or revoked');
   };
+}
+
+/** Nothing is looked up for an address that must wait, so that a right guess is not told from a wrong one. */
+export function refuseGuesser(throttle: SignInThrottle, req: Request, res: Response): void {
+  const waitSeconds = throttle.waitSeconds(addressOf(req) ?? 'unknown');
+  if (waitSeconds === 0) return;
+  res.set('Retry-After', String(waitSeconds));
+  throw new AccessError('TOO_MANY_ATTEMPTS', `Too many wrong tokens from this address; try again in ${waitSeconds} s`);
 }
 
 /** Lets only callers pass whose role has the permission. */

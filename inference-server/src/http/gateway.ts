@@ -1,14 +1,15 @@
-import { createHash } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
-import { existsSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import express, { Router, type Request, type RequestHandler, type Response } from 'express';
 import { createProxyMiddleware } from 'http-proxy-middleware';
 import { basicAuthorization } from '../adapters/orthanc-client.ts';
 import type { Permission } from '../domain/access.ts';
 import { RequestError, UpstreamError } from '../domain/errors.ts';
-import { requires } from './access.ts';
+import type { AuditLog } from '../adapters/audit-log.ts';
+import { addressOf, callerOf, requires } from './access.ts';
+import { auditStudies } from './audit-studies.ts';
 import { sendProblem } from './problem.ts';
+import { viewerPolicy } from './security-headers.ts';
 
 interface GatewayDeps {
   readonly config: {
@@ -22,23 +23,29 @@ interface GatewayDeps {
   };
   /** The text of OHIF's `app-config.js`. */
   readonly appConfig: string;
+  readonly audit: AuditLog;
+  readonly now: () => number;
 }
 
 /** DICOMweb proper (PS3.18): the plugin's own routes under the same root (servers, deletion, …) stay inside. */
 const DICOMWEB_PATHS = /^\/(studies|series|instances)(\/|$)/;
 /** Orthanc's web server resolves dot segments, which would lead out of the DICOMweb root. */
 const LEAVES_ITS_ROOT = /(\.|%2e){2}|\\|%5c|%2f|\/\//i;
+/** Also encoded twice: MLflow decodes the path of an artefact once more. */
+const LEADS_UP = /(\.|%(25)*2e){2}(\/|\\|%(25)*(2f|5c)|&|$)/i;
+/** By these OHIF can be told to fetch its studies or its settings from elsewhere, and sends its token along (CVE-2026-12473). */
+const LEAKING_PARAMETERS = ['url', 'configurl'];
 const HASHED_FILE = /\.[0-9a-f]{16,20}\.(js|css|wasm)$|[/\\][0-9a-f]{16,20}\.(wasm|png|svg|woff2?)$/;
 const A_YEAR_MS = 365 * 86_400_000;
 
 /** What stands behind the one door: Orthanc's DICOMweb, MLflow's pages, our plugins and the stock OHIF viewer. */
 export function gatewayRouter(deps: GatewayDeps): Router {
   const router = Router();
-  router.use('/dicom-web', dicomWebRules(), proxy(deps.config.ORTHANC_URL, '/dicom-web', 'ORTHANC_UNAVAILABLE', {
+  router.use('/dicom-web', dicomWebRules(), auditStudies(deps.audit, deps.now), proxy(deps.config.ORTHANC_URL, '/dicom-web', 'ORTHANC_UNAVAILABLE', {
     keepHost: true, publicUrl: deps.config.PUBLIC_URL, authorization: deps.config.ORTHANC_USER === undefined ? undefined : basicAuthorization(deps.config.ORTHANC_USER, deps.config.ORTHANC_PASSWORD ?? ''),
   }));
   router.get('/mlflow', (req, res, next) => (req.originalUrl.split('?')[0] === '/mlflow' ? res.redirect(302, '/mlflow/') : next()));
-  router.use('/mlflow', requires(mlflowPermission), refuseAssistant, proxy(deps.config.MLFLOW_URL, '', 'MLFLOW_UNAVAILABLE', { keepHost: false, authorization: undefined }));
+  router.use('/mlflow', stayInside, requires(mlflowPermission), refuseAssistant, auditMlflow(deps.audit), proxy(deps.config.MLFLOW_URL, '', 'MLFLOW_UNAVAILABLE', { keepHost: false, authorization: undefined }));
   router.get('/app-config.js', requires('view'), (_req, res) => {
     res.type('text/javascript').set('Cache-Control', 'no-cache').send(deps.appConfig);
   });
@@ -52,17 +59,10 @@ export function gatewayRouter(deps: GatewayDeps): Router {
   return router;
 }
 
-/** Hashes of OHIF's inline scripts, for the content security policy (CSP3 §8.3). */
-export function inlineScriptHashes(ohifDir: string | undefined): string[] {
-  const page = ohifDir && join(ohifDir, 'index.html');
-  if (!page || !existsSync(page)) return [];
-  const scripts = readFileSync(page, 'utf8').matchAll(/<script>([\s\S]*?)<\/script>/g);
-  return [...scripts].map(([, code]) => `'sha256-${createHash('sha256').update(code!).digest('base64')}'`);
-}
-
 function dicomWebRules(): RequestHandler[] {
   const shape: RequestHandler = (req, _res, next) => {
     if (!DICOMWEB_PATHS.test(req.path) || LEAVES_ITS_ROOT.test(req.path)) throw new RequestError('NOT_FOUND', 404, 'Only DICOMweb studies, series and instances are served here');
+    if (Object.keys(req.query).some(name => name.toLowerCase() === '_method')) throw new RequestError('INVALID_REQUEST', 400, 'The method of a request can\'t be changed by a parameter');
     if (!['GET', 'HEAD', 'POST'].includes(req.method)) throw new RequestError('METHOD_NOT_ALLOWED', 405, 'DICOMweb here can be read and stored to');
     if (req.method === 'POST' && !/^\/studies(\/[0-9.]+)?\/?$/.test(req.path)) throw new RequestError('METHOD_NOT_ALLOWED', 405, 'Images are stored to /dicom-web/studies');
     next();
@@ -70,10 +70,32 @@ function dicomWebRules(): RequestHandler[] {
   return [shape, requires((req): Permission => (req.method === 'POST' ? 'store' : 'view'))];
 }
 
-/** MLflow's own searches are POST requests that change nothing. */
+/** Neither the path nor the path of an artefact in the query leads up or elsewhere. */
+const stayInside: RequestHandler = (req, _res, next) => {
+  const query = req.originalUrl.slice(req.originalUrl.indexOf('?') + 1);
+  if (LEAVES_ITS_ROOT.test(req.path) || req.originalUrl.includes('?') && LEADS_UP.test(query)) throw new RequestError('NOT_FOUND', 404, 'This path is not served here');
+  next();
+};
+
+/**
+ * MLflow's own searches are POST requests that change nothing. Its artefact store by path holds those of every run and
+ * model; its pages ask for a run's artefacts by the run's id instead.
+ */
 function mlflowPermission(req: Request): Permission {
+  if (/mlflow-artifacts/i.test(req.path)) return 'administer';
   const reads = req.method === 'GET' || req.method === 'HEAD' || (req.method === 'POST' && /\/(search|get-history-bulk-interval|graphql)$|\/(search-[a-z-]+|query)$/.test(req.path));
   return reads ? 'view' : 'administer';
+}
+
+/** What an administrator changes in MLflow past our own publishing. */
+function auditMlflow(audit: AuditLog): RequestHandler {
+  return async (req, _res, next) => {
+    if (mlflowPermission(req) === 'administer' && req.method !== 'GET' && req.method !== 'HEAD') {
+      const { name, role } = callerOf(req);
+      await audit.write({ actor: name, role, address: addressOf(req), action: 'mlflow.change', object: `${req.method} ${req.path}`, outcome: 'success' });
+    }
+    next();
+  };
 }
 
 /**
@@ -92,6 +114,9 @@ const refuseAssistant: RequestHandler = (req, _res, next) => {
 };
 const MLFLOW_COMMANDS = /^\/+(gateway|mcp|ajax-api\/+[^/]*\/+(mlflow\/+assistant|mlflow\/+gateway|jobs))(\/|$)/i;
 
+/** Orthanc takes another method than the one that was checked from such a header (and from `_method` in the query); the rest would change whom an answer names. */
+const REWRITING_HEADERS = /^(forwarded|x-forwarded-.*|x-http-method.*|x-method-override|x-original-.*|x-rewrite-.*)$/;
+
 function proxy(target: string, prefix: string, code: UpstreamError['code'], options: { keepHost: boolean; publicUrl?: string | undefined; authorization: string | undefined }): RequestHandler {
   return createProxyMiddleware<Request, Response>({
     target: target.replace(/\/$/, ''),
@@ -104,7 +129,7 @@ function proxy(target: string, prefix: string, code: UpstreamError['code'], opti
       proxyReq: outgoing => {
         // our session and tokens are nobody else's business
         outgoing.removeHeader('cookie');
-        outgoing.removeHeader('forwarded');
+        for (const header of outgoing.getHeaderNames()) if (REWRITING_HEADERS.test(header)) outgoing.removeHeader(header);
         if (options.publicUrl) {
           const { host, protocol } = new URL(options.publicUrl);
           outgoing.setHeader('forwarded', `host=${host};proto=${protocol.slice(0, -1)}`);
@@ -124,14 +149,21 @@ function proxy(target: string, prefix: string, code: UpstreamError['code'], opti
 }
 
 function ohif(folder: string): RequestHandler[] {
+  const allowViewer = viewerPolicy(folder);
   const files = express.static(folder, {
     index: false, redirect: false,
-    setHeaders: (res, path) => (HASHED_FILE.test(path) ? res.set('Cache-Control', `private, max-age=${A_YEAR_MS / 1000}, immutable`) : revalidate(res)),
+    setHeaders: (res, path) => {
+      allowViewer(res);
+      if (HASHED_FILE.test(path)) res.setHeader('Cache-Control', `private, max-age=${A_YEAR_MS / 1000}, immutable`);
+      else revalidate(res);
+    },
   });
   // OHIF's routes are made in the browser; a missing file stays missing
   const routes: RequestHandler = (req, res, next) => {
     const isPage = (req.method === 'GET' || req.method === 'HEAD') && !/\.[a-z0-9]+$/i.test(req.path) && (req.get('Accept') ?? '').includes('text/html');
     if (!isPage) return next();
+    if (Object.keys(req.query).some(name => LEAKING_PARAMETERS.includes(name.toLowerCase()))) throw new RequestError('INVALID_REQUEST', 400, `The viewer takes no ${LEAKING_PARAMETERS.join(' or ')} here`);
+    allowViewer(res);
     res.set('Cache-Control', 'no-cache').sendFile('index.html', { root: folder });
   };
   return [files, routes];

@@ -39,6 +39,14 @@ describe('a token', () => {
     await tokens.create('a', 'reader', null);
     await expect(tokens.create('a', 'admin', null)).rejects.toThrow('already a token named a');
   });
+
+  it('gives its name free when it is revoked or has expired', async () => {
+    await tokens.create('demo', 'admin', null);
+    await tokens.revoke('demo');
+    await tokens.create('demo', 'reader', now + 1000);
+    now += 1000;
+    expect(await tokens.callerOfToken(await tokens.create('demo', 'service', null))).toEqual({ name: 'demo', role: 'service' });
+  });
 });
 
 describe('a session', () => {

@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { readHeader, readSlices } from '../../../inference-server/src/dicom/read-instance.ts';
 import type { Attributes } from '../../../inference-server/src/dicom/encode-part10.ts';
@@ -169,5 +170,17 @@ describe('a file that can not be read', () => {
       const error = await readSlices(file).catch((thrown: unknown) => thrown as Error);
       expect(JSON.stringify([(error as Error).message, (error as Error).stack, String((error as Error).cause)])).not.toContain(PATIENT_NAME);
     }
+  });
+});
+
+describe('a hostile file', () => {
+  const CORPUS = 'test/fixtures/hostile-dicom';
+  it.each(readdirSync(CORPUS))('%s is read, or refused by a code', async name => {
+    const outcome = await readSlices(readFileSync(`${CORPUS}/${name}`)).then(() => 'read', (error: { code?: string }) => error.code);
+    expect(outcome).toMatch(/^(read|PIXEL_DATA_[A-Z]+)$/);
+  });
+
+  it('that unfolds without end is refused', async () => {
+    expect((await failure(readFileSync(`${CORPUS}/deflate-bomb.dcm`))).code).toMatch(/^PIXEL_DATA_/);
   });
 });

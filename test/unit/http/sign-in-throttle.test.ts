@@ -22,4 +22,10 @@ describe('the sign-in throttle', () => {
     throttle.failed('reader');
     expect(throttle.waitSeconds('reader')).toBe(0);
   });
+
+  it('counts all addresses of one IPv6 network as one', () => {
+    const throttle = new SignInThrottle(() => 0, 0);
+    throttle.failed('2001:db8::1');
+    expect([throttle.waitSeconds('2001:db8:0:0:9::7'), throttle.waitSeconds('2001:db8:0:1::1'), throttle.waitSeconds('::ffff:10.0.0.1')]).toEqual([1, 0, 0]);
+  });
 });

@@ -5,6 +5,7 @@ import * as deliveries from './003-deliveries.ts';
 import * as statisticsByDimension from './010-statistics-by-dimension.ts';
 import * as workerHealth from './011-worker-health.ts';
 import * as feedAndDeliveries from './030-feed-and-deliveries.ts';
+import * as auditChain from './040-audit-chain.ts';
 import * as segOn from './050-seg-on.ts';
 import * as reviews from './060-reviews.ts';
 
@@ -16,6 +17,7 @@ export const migrations: Record<string, Migration> = {
   '010-statistics-by-dimension': statisticsByDimension,
   '011-worker-health': workerHealth,
   '030-feed-and-deliveries': feedAndDeliveries,
+  '040-audit-chain': auditChain,
   '050-seg-on': segOn,
   '060-reviews': reviews,
 };

@@ -1,0 +1,48 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Role } from '../../../inference-server/src/domain/access.ts';
+import { aGateway } from '../../support/unit-app.ts';
+
+describe('the audit of studies', () => {
+  let gateway: Awaited<ReturnType<typeof aGateway>>;
+  let orthanc: Server;
+  beforeAll(async () => {
+    orthanc = createServer((req, res) => req.resume().on('end', () => res.end('[]'))).listen(0, '127.0.0.1');
+    await new Promise(resolve => orthanc.once('listening', resolve));
+    const url = `http://127.0.0.1:${(orthanc.address() as AddressInfo).port}`;
+    gateway = await aGateway({ ORTHANC_URL: url, MLFLOW_URL: url });
+  });
+  afterAll(async () => {
+    await gateway?.stop();
+    orthanc.closeAllConnections();
+    orthanc.close();
+  });
+
+  const ask = (role: Role, path: string, init: RequestInit = {}) =>
+    fetch(gateway.url + path, { ...init, headers: { Authorization: `Bearer ${gateway.tokens[role]}`, ...init.headers } }).then(answer => answer.arrayBuffer());
+  const lines = async (action: string) =>
+    (await gateway.context.audit.search({ action, limit: 100 })).map(({ actor, object, outcome }) => [actor, object, outcome]);
+
+  it('has one line for a study that a reader looks at, however many requests that takes', async () => {
+    for (const path of ['', '/metadata', '/series', '/series/1.3/instances/1.4/frames/1', '/series/1.3/instances/1.4/frames/2']) {
+      if (path) await ask('reader', `/dicom-web/studies/1.2${path}`);
+    }
+    await ask('reader', '/dicom-web/studies/1.2/series/1.3/instances/1.4', { headers: { 'Sec-Fetch-Site': 'same-origin' } });
+    await ask('radiologist', '/dicom-web/studies/1.2/metadata');
+    expect(await lines('study.view')).toEqual([['the-radiologist', '1.2', 'success'], ['the-reader', '1.2', 'success']]);
+  });
+
+  it.each(['/studies/1.5', '/studies/1.6/series/1.3', '/studies/1.7/series/1.3/instances/1.4'])('says that %s was taken away', async path => {
+    await ask('service', `/dicom-web${path}`);
+    expect((await lines('study.export'))[0]).toEqual(['the-service', path.split('/')[2], 'success']);
+  });
+
+  it('says who brought images, and who changed MLflow past our own publishing', async () => {
+    await ask('service', '/dicom-web/studies/1.8', { method: 'POST', body: 'x' });
+    await ask('admin', '/mlflow/ajax-api/2.0/mlflow/runs/delete', { method: 'POST', body: '{}' });
+    await ask('admin', '/mlflow/ajax-api/2.0/mlflow/runs/search', { method: 'POST', body: '{}' });
+    await expect.poll(() => lines('study.store')).toEqual([['the-service', '1.8', 'success']]);
+    expect(await lines('mlflow.change')).toEqual([['the-admin', 'POST /ajax-api/2.0/mlflow/runs/delete', 'success']]);
+  });
+});
