@@ -79,5 +79,18 @@ function createLogoComponentFn(React: { createElement: typeof createElement }): 
 }
 
 /** The text of OHIF's `app-config.js`: one data source behind the same origin, our plugins, nothing of another host. */
-export const appConfig = (): string =>
-  `window.config = ${JSON.stringify(CONFIG, null, 2)};\nwindow.config.whiteLabeling = { createLogoComponentFn: ${createLogoComponentFn} };\n`;
+export const appConfig = (provider?: OidcClient): string =>
+  `window.config = ${JSON.stringify({ ...CONFIG, ...(provider && { oidc: [oidcOf(provider)] }) }, null, 2)};\nwindow.config.whiteLabeling = { createLogoComponentFn: ${createLogoComponentFn} };\n`;
+
+/** The identity provider at which the viewer signs in. */
+export interface OidcClient {
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly audience: string;
+}
+
+const oidcOf = ({ issuer, clientId, audience }: OidcClient) => ({
+  authority: issuer, client_id: clientId, redirect_uri: '/callback', response_type: 'code', scope: 'openid profile',
+  post_logout_redirect_uri: '/logout-redirect.html', automaticSilentRenew: true, revokeAccessTokenOnSignout: true,
+  extraQueryParams: { resource: audience },
+});

@@ -53,6 +53,7 @@ export interface SegmentationRepresentation {
 }
 
 export interface OhifServices {
+  readonly userAuthenticationService: { getAuthorizationHeader(): { readonly Authorization?: string } | undefined };
   readonly displaySetService: {
     readonly EVENTS: { readonly DISPLAY_SETS_ADDED: string };
     getDisplaySetByUID(uid: string): DisplaySet | undefined;

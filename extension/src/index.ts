@@ -4,6 +4,7 @@ import { getCustomizationModule } from './getCustomizationModule.ts';
 import { getHangingProtocolModule } from './getHangingProtocolModule.ts';
 import { getPanelModule } from './getPanelModule.tsx';
 import { EXTENSION_ID } from './id.ts';
+import { authorizeBy } from './inference-api.ts';
 import { offerLinkedWindows } from './link-windows.ts';
 import { TumourSession } from './tumour-session.ts';
 
@@ -14,6 +15,7 @@ export default {
   id: EXTENSION_ID,
   preRegistration: (ohif: OhifHost) => {
     host = ohif;
+    authorizeBy(() => host.servicesManager.services.userAuthenticationService.getAuthorizationHeader());
     session = new TumourSession(ohif);
   },
   onModeEnter: () => {

@@ -5,6 +5,15 @@ import type { StudySeries } from '../../inference-server/src/contract/studies.ts
 const ROOT = '/api/v1';
 /** Time before a lost event stream is asked for again, ms. */
 const RECONNECT_MS = 3000;
+/** Time between two questions where there is no event stream, ms. */
+const ASK_AGAIN_MS = 1000;
+
+let authorization: () => string | undefined = () => undefined;
+
+/** Where the viewer signs in by itself (OpenID Connect), our requests carry its token as its own do; else the session's cookie says who asks. */
+export function authorizeBy(header: () => { readonly Authorization?: string } | undefined): void {
+  authorization = () => header()?.Authorization;
+}
 
 /** What the server, or the way to it, answered instead of a result. */
 export class ApiError extends Error {
@@ -54,6 +63,7 @@ export interface RunListener {
  * @returns stops following.
  */
 export function followRun(id: string, { onEvent, onConnection }: RunListener): () => void {
+  if (authorization() !== undefined) return askAgainAndAgain(id, { onEvent, onConnection });
   let source: EventSource | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const open = () => {
@@ -72,11 +82,31 @@ export function followRun(id: string, { onEvent, onConnection }: RunListener): (
   };
 }
 
+/** An event stream can't carry a token, and one in its address would end up in logs. */
+function askAgainAndAgain(id: string, { onEvent, onConnection }: RunListener): () => void {
+  let stopped = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const look = async () => {
+    const run = await getRun(id).catch(() => undefined);
+    if (stopped) return;
+    onConnection(run !== undefined);
+    if (run) onEvent({ state: run.state, stage: run.stage, progress: run.progress, queuePosition: run.queuePosition, etaSeconds: run.etaSeconds, error: run.error });
+    const over = run !== undefined && run.state !== 'queued' && run.state !== 'running';
+    if (!over) timer = setTimeout(() => void look(), run ? ASK_AGAIN_MS : RECONNECT_MS);
+  };
+  void look();
+  return () => {
+    stopped = true;
+    clearTimeout(timer);
+  };
+}
+
 export async function ask<T>(path: string, body?: object): Promise<T> {
+  const bearer = authorization();
   let response: Response;
   try {
     response = await fetch(ROOT + path, {
-      headers: { accept: 'application/json', ...(body && { 'content-type': 'application/json' }) },
+      headers: { accept: 'application/json', ...(bearer !== undefined && { authorization: bearer }), ...(body && { 'content-type': 'application/json' }) },
       ...(body && { method: 'POST', body: JSON.stringify(body) }),
     });
   } catch (cause) {

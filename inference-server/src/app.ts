@@ -1,9 +1,9 @@
-import express, { type Express } from 'express';
+import express, { type Express, type RequestHandler } from 'express';
 import type { RoutingRules } from './adapters/routing-file.ts';
 import { artefactsFolder, type Context } from './context.ts';
 import { auditRefusals, authenticate, requires } from './http/access.ts';
 import { docsRouter } from './http/docs.ts';
-import { gatewayRouter } from './http/gateway.ts';
+import { gatewayRouter, viewerRouter } from './http/gateway.ts';
 import { livenessRouter, readinessRouter } from './http/health.ts';
 import { meRouter } from './http/me.ts';
 import { metrics } from './http/metrics.ts';
@@ -32,6 +32,8 @@ export function buildApp(context: Context, appConfig: string, rules?: RoutingRul
   app.use(observe, securityHeaders({ https: config.PUBLIC_URL?.startsWith('https:') ?? false }), pathsOnly);
   app.use(livenessRouter());
   app.use(signInRouter({ ...context, secureCookies: config.PUBLIC_URL?.startsWith('https:') ?? false }));
+  // OHIF signs in at the provider by itself, so its files come before anyone is known
+  if (config.OIDC_CLIENT_ID !== undefined) app.use(onlyViewerPaths(viewerRouter({ config, appConfig }, (_req, _res, next) => next())));
   app.use(authenticate({ ...context, auth: config.AUTH }));
 
   const api = [
@@ -47,3 +49,7 @@ export function buildApp(context: Context, appConfig: string, rules?: RoutingRul
   app.use(notFound, auditRefusals(context.audit), errorHandler(log));
   return app;
 }
+
+/** Everything else is for those who are known. */
+const onlyViewerPaths = (viewer: RequestHandler): RequestHandler => (req, res, next) =>
+  (/^\/(api|dicom-web|mlflow|docs|metrics|health|dashboard|work-list|openapi\.json)(\/|$)/i.test(req.path) ? next() : viewer(req, res, next));

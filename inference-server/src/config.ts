@@ -35,9 +35,18 @@ const Env = z.object({
   AUDIT_SYSLOG: z.url({ protocol: /^(udp|tcp|tls)$/ }).optional(),
   /** PEM of the authority of that server's certificate, where it is not a public one. */
   AUDIT_SYSLOG_CA_FILE: z.string().optional(),
+  /** Issuer of an OpenID Connect provider whose access tokens are taken besides our own. */
+  OIDC_ISSUER: z.url({ protocol: /^https?$/ }).optional(),
+  /** What that provider calls this server (`aud`). */
+  OIDC_AUDIENCE: z.string().min(1).optional(),
+  /** What it calls the viewer, which signs in there. */
+  OIDC_CLIENT_ID: z.string().min(1).optional(),
+  /** The claim that holds our roles. */
+  OIDC_ROLE_CLAIM: z.string().min(1).default('roles'),
   AUTH: z.enum(['token', 'off']).default('token'),
   ROUTING: Flag.default(true),
-});
+}).refine(({ OIDC_ISSUER, OIDC_AUDIENCE }) => (OIDC_ISSUER === undefined) === (OIDC_AUDIENCE === undefined), { path: ['OIDC_AUDIENCE'], message: 'OIDC_ISSUER and OIDC_AUDIENCE are set together' })
+  .refine(({ OIDC_ISSUER = 'https:' }) => OIDC_ISSUER.startsWith('https:') || /^http:\/\/(localhost|127\.0\.0\.1|\[::1\])[:/]?/.test(OIDC_ISSUER), { path: ['OIDC_ISSUER'], message: 'must be https, except on this machine' });
 export type Config = Readonly<z.infer<typeof Env>>;
 
 export class ConfigError extends Error {

@@ -3,6 +3,7 @@ import { AuditLog, auditKey } from './adapters/audit-log.ts';
 import { statisticsListener } from './adapters/count-runs.ts';
 import { openDatabase, type Database } from './adapters/database.ts';
 import { openLog, type Logger } from './adapters/logger.ts';
+import { IdentityProvider } from './adapters/identity-provider.ts';
 import { MlflowClient } from './adapters/mlflow-client.ts';
 import { ModelAvailability } from './adapters/model-availability.ts';
 import { ModelStore } from './adapters/model-store.ts';
@@ -33,6 +34,8 @@ export interface Context {
   readonly workers: WorkerRepository;
   readonly tokens: TokenRepository;
   readonly audit: AuditLog;
+  /** undefined where none is configured. */
+  readonly identities: IdentityProvider | undefined;
   readonly statistics: StatisticsRepository;
   readonly outbox: OutboxRepository;
   readonly orthanc: OrthancClient;
@@ -62,7 +65,7 @@ export async function openContext(config: Config, part: 'gateway' | 'worker', st
   const mlflow = new MlflowClient(config.MLFLOW_URL);
   const models = openModels(config);
   return {
-    config, log, now, db, runs, queue: new QueueView(runs, now), work: new WorkRepository(db), index: new StudyIndex(orthanc, now), workers: new WorkerRepository(db, now), tokens: new TokenRepository(db, now),
+    config, log, now, db, identities: config.OIDC_ISSUER === undefined ? undefined : new IdentityProvider({ issuer: config.OIDC_ISSUER, audience: config.OIDC_AUDIENCE!, roleClaim: config.OIDC_ROLE_CLAIM }), runs, queue: new QueueView(runs, now), work: new WorkRepository(db), index: new StudyIndex(orthanc, now), workers: new WorkerRepository(db, now), tokens: new TokenRepository(db, now),
     audit: new AuditLog(db, now, auditKey(config.CEREBLOOM_HOME)), statistics: new StatisticsRepository(db), outbox: new OutboxRepository(db), orthanc, studies: orthanc, reviewWriter: new ReviewThreads(), mlflow, models,
     availability: new ModelAvailability(models),
     catalogue: { manifest: async id => (await models.find(id ?? config.DEFAULT_MODEL)).manifest },

@@ -28,7 +28,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
   const stopping = new AbortController();
   const context = await openContext(config, 'gateway', stopping.signal);
   const rules = config.ROUTING ? await openRules(context) : undefined;
-  const server = createServer(buildApp(context, appConfig(), rules));
+  const server = createServer(buildApp(context, appConfig(oidcClient(config)), rules));
   // a study may be sent through the gateway over a slow line
   server.requestTimeout = HOUR_MS;
   server.headersTimeout = 30_000;
@@ -65,6 +65,10 @@ const openRules = ({ config, catalogue, log }: Context): Promise<RoutingRules> =
   },
   problem => (problem === null ? log.info('the routing rules have changed') : log.error({ problem }, 'the routing rules can\'t be read; the rules before go on')),
 );
+
+const oidcClient = ({ OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_AUDIENCE }: Config) =>
+  (OIDC_ISSUER !== undefined && OIDC_CLIENT_ID !== undefined ? { issuer: OIDC_ISSUER, clientId: OIDC_CLIENT_ID, audience: OIDC_AUDIENCE! } : undefined);
+
 const GATEWAY = { actor: 'gateway', role: null, address: null, outcome: 'success' } as const;
 
 const openSyslog = ({ AUDIT_SYSLOG, AUDIT_SYSLOG_CA_FILE }: Config): Syslog =>

@@ -110,7 +110,7 @@ export class ModelError extends AppError {
 export class UpstreamError extends AppError {
   override readonly name = 'UpstreamError';
   readonly httpStatus = 502;
-  readonly code: 'ORTHANC_UNAVAILABLE' | 'ORTHANC_REFUSED' | 'MLFLOW_UNAVAILABLE' | 'MLFLOW_REFUSED';
+  readonly code: 'ORTHANC_UNAVAILABLE' | 'ORTHANC_REFUSED' | 'MLFLOW_UNAVAILABLE' | 'MLFLOW_REFUSED' | 'IDENTITY_UNAVAILABLE';
   constructor(code: UpstreamError['code'], message: string, cause?: unknown) {
     super(message, { cause });
     this.code = code;

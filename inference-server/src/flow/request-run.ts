@@ -69,9 +69,11 @@ export async function refuseRun(
 
 async function newRun(deps: RequestDeps, request: RunRequest, model: Manifest, identity: string, { used, identities }: SeriesSelection): Promise<NewRun> {
   const { patientId, responsiblePhysician, scanner, site } = await deps.studies.studyHeader(request.studyUid);
+  const physician = responsiblePhysician === null ? null : physicianPseudonym(deps.pseudonym, responsiblePhysician);
   return {
-    id: newRunId(deps.now()), identity, studyInstanceUid: request.studyUid, patientPseudonym: deps.pseudonym(patientId), responsiblePhysician,
-    physicianPseudonym: responsiblePhysician === null ? null : physicianPseudonym(deps.pseudonym, responsiblePhysician), scanner, site,
+    id: newRunId(deps.now()), identity, studyInstanceUid: request.studyUid, patientPseudonym: deps.pseudonym(patientId),
+    // no name leaves the images, also not that of who is responsible
+    responsiblePhysician: physician, physicianPseudonym: physician, scanner, site,
     model: { id: model.id, version: model.version }, pipelineVersion: PIPELINE_VERSION, trigger: request.trigger,
     requestedBy: request.requestedBy, priority: request.priority, destination: request.destination ?? null, series: used, identities, segOn: request.segOn ?? 'reference',
   };

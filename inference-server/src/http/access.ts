@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import { parseCookie } from 'cookie';
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
 import type { AuditLog } from '../adapters/audit-log.ts';
+import type { IdentityProvider } from '../adapters/identity-provider.ts';
 import type { TokenRepository } from '../adapters/token-repository.ts';
 import { may, type Caller, type Permission } from '../domain/access.ts';
 import { AccessError } from '../domain/errors.ts';
@@ -27,6 +29,8 @@ export interface AccessDeps {
   /** Without authentication everyone on this machine is an administrator. */
   readonly auth: 'token' | 'off';
   readonly now?: () => number;
+  readonly identities?: IdentityProvider | undefined;
+  readonly audit?: AuditLog;
 }
 
 /** A script that goes on with a token that was revoked must not keep others at its address out at once. */
@@ -36,8 +40,9 @@ const FREE_WRONG_TOKENS = 20;
  * Finds out who asks, by bearer token or session cookie. Browsers that ask for a page are sent to sign in,
  * all others get 401.
  */
-export function authenticate({ tokens, auth, now = Date.now }: AccessDeps): RequestHandler {
+export function authenticate({ tokens, auth, now = Date.now, identities, audit }: AccessDeps): RequestHandler {
   const throttle = new SignInThrottle(now, FREE_WRONG_TOKENS);
+  const signedIn = new SeenTokens();
   return async (req, res, next) => {
     if (auth === 'off') {
       // a page of another site whose name was made to point here must not get in
@@ -49,7 +54,9 @@ export function authenticate({ tokens, auth, now = Date.now }: AccessDeps): Requ
     const bearer = /^Bearer +(\S+)$/i.exec(req.get('Authorization') ?? '')?.[1];
     const session = sessionOf(req);
     if (bearer !== undefined) refuseGuesser(throttle, req, res);
-    const caller = bearer !== undefined ? await tokens.callerOfToken(bearer) : session !== undefined ? await tokens.callerOfSession(session) : undefined;
+    const foreign = bearer !== undefined && identities && JWT.test(bearer) ? await identities.callerOf(bearer) : undefined;
+    if (foreign && signedIn.isNew(bearer!)) await audit?.write({ actor: foreign.name, role: foreign.role, address: addressOf(req), action: 'sign-in', outcome: 'success', detail: 'OIDC' });
+    const caller = foreign ?? (bearer !== undefined ? await tokens.callerOfToken(bearer) : session !== undefined ? await tokens.callerOfSession(session) : undefined);
     if (bearer !== undefined && !caller) throttle.failed(addressOf(req) ?? 'unknown');
     if (caller) {
       if (bearer === undefined) refuseCrossSite(req);
@@ -64,6 +71,22 @@ export function authenticate({ tokens, auth, now = Date.now }: AccessDeps): Requ
       ? 'A bearer token or a session is needed (npm run tokens makes tokens)'
       : 'The token is unknown, expired or revoked');
   };
+}
+
+const JWT = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+const MOST_SEEN = 10_000;
+
+/** Which tokens of the identity provider were here before: the first use of each is a sign-in. */
+class SeenTokens {
+  readonly #hashes = new Set<string>();
+
+  isNew(token: string): boolean {
+    const hash = createHash('sha256').update(token).digest('base64');
+    if (this.#hashes.has(hash)) return false;
+    if (this.#hashes.size >= MOST_SEEN) this.#hashes.clear();
+    this.#hashes.add(hash);
+    return true;
+  }
 }
 
 /** Nothing is looked up for an address that must wait, so that a right guess is not told from a wrong one. */

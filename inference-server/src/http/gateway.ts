@@ -20,6 +20,7 @@ interface GatewayDeps {
     readonly PUBLIC_URL?: string | undefined;
     readonly OHIF_DIR?: string | undefined;
     readonly PLUGINS_DIR?: string | undefined;
+    readonly OIDC_ISSUER?: string | undefined;
   };
   /** The text of OHIF's `app-config.js`. */
   readonly appConfig: string;
@@ -46,16 +47,26 @@ export function gatewayRouter(deps: GatewayDeps): Router {
   }));
   router.get('/mlflow', (req, res, next) => (req.originalUrl.split('?')[0] === '/mlflow' ? res.redirect(302, '/mlflow/') : next()));
   router.use('/mlflow', stayInside, requires(mlflowPermission), refuseAssistant, auditMlflow(deps.audit), proxy(deps.config.MLFLOW_URL, '', 'MLFLOW_UNAVAILABLE', { keepHost: false, authorization: undefined }));
-  router.get('/app-config.js', requires('view'), (_req, res) => {
+  router.use(viewerRouter(deps, requires('view')));
+  return router;
+}
+
+/**
+ * The viewer's own files: OHIF, its settings and our plugins, without any data.
+ * @param guard who may have them; a viewer that signs in by itself must be there before anyone is known.
+ */
+export function viewerRouter(deps: Pick<GatewayDeps, 'config' | 'appConfig'>, guard: RequestHandler): Router {
+  const router = Router();
+  router.get('/app-config.js', guard, (_req, res) => {
     res.type('text/javascript').set('Cache-Control', 'no-cache').send(deps.appConfig);
   });
-  router.use('/plugins', requires('view'));
+  router.use('/plugins', guard);
   if (deps.config.PLUGINS_DIR) router.use('/plugins', express.static(deps.config.PLUGINS_DIR, { index: false, redirect: false, setHeaders: revalidate }));
   // a missing plugin must be a 404: OHIF dies of the viewer page in its place
   router.use('/plugins', () => {
     throw new RequestError('NOT_FOUND', 404, 'There is no such plugin file');
   });
-  if (deps.config.OHIF_DIR) router.use(requires('view'), ohif(resolve(deps.config.OHIF_DIR)));
+  if (deps.config.OHIF_DIR) router.use(guard, ohif(resolve(deps.config.OHIF_DIR), deps.config.OIDC_ISSUER));
   return router;
 }
 
@@ -148,8 +159,8 @@ function proxy(target: string, prefix: string, code: UpstreamError['code'], opti
   });
 }
 
-function ohif(folder: string): RequestHandler[] {
-  const allowViewer = viewerPolicy(folder);
+function ohif(folder: string, provider: string | undefined): RequestHandler[] {
+  const allowViewer = viewerPolicy(folder, provider);
   const files = express.static(folder, {
     index: false, redirect: false,
     setHeaders: (res, path) => {

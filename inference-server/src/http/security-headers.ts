@@ -50,9 +50,10 @@ export function securityHeaders({ https }: { https: boolean }): RequestHandler {
 /**
  * What OHIF's own pages, scripts and workers may do besides: WebAssembly and workers from blobs, its inline scripts by
  * their hashes, and code made from text (ndarray, by which it reads a SEG, and its image decoders).
+ * @param provider address of the identity provider that the viewer signs in at.
  */
-export function viewerPolicy(ohifDir: string): (res: Pick<Response, 'setHeader'>) => void {
-  const viewer = policy({ 'script-src': ["'unsafe-eval'", 'blob:', ...inlineScriptHashes(ohifDir)], 'connect-src': ['data:', 'blob:'] });
+export function viewerPolicy(ohifDir: string, provider: string | undefined): (res: Pick<Response, 'setHeader'>) => void {
+  const viewer = policy({ 'script-src': ["'unsafe-eval'", 'blob:', ...inlineScriptHashes(ohifDir)], 'connect-src': ['data:', 'blob:', ...provider === undefined ? [] : [new URL(provider).origin]] });
   return res => res.setHeader('Content-Security-Policy', viewer);
 }
 

@@ -17,6 +17,17 @@ describe('the configuration of OHIF', () => {
     expect(appConfig()).not.toMatch(/https?:|\/\//);
   });
 
+  it('signs in at the identity provider where there is one, for tokens that are meant for this server', () => {
+    expect(appConfig()).not.toContain('oidc');
+    expect(appConfig({ issuer: 'https://id.example', clientId: 'viewer', audience: 'urn:cerebloom' }))
+      .toMatch(/"authority": "https:\/\/id\.example",\s*"client_id": "viewer",\s*"redirect_uri": "\/callback",\s*"response_type": "code"[\s\S]*"resource": "urn:cerebloom"/);
+  });
+
+  it('has no data source that takes the address of another server (CVE-2026-12473)', () => {
+    expect((read().dataSources as { namespace: string }[]).map(({ namespace }) => namespace)).toEqual(['@ohif/extension-default.dataSourcesModule.dicomweb']);
+    expect(read()).not.toHaveProperty('dangerouslyUseDynamicConfig');
+  });
+
   it('stores uploads through the same door as it reads', () => {
     expect(read().dataSources).toMatchObject([{ configuration: { qidoRoot: '/dicom-web', wadoRoot: '/dicom-web', dicomUploadEnabled: true } }]);
   });

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { createRun, followRun, getRun } from '../../../extension/src/inference-api.ts';
+import { authorizeBy, createRun, followRun, getRun } from '../../../extension/src/inference-api.ts';
 
 afterEach(() => {
   vi.unstubAllGlobals();
@@ -18,6 +18,18 @@ describe('a request to the server', () => {
     await createRun({ studyInstanceUid: '1.2.3', series: { t1: '1.2.3.4' } });
     const [url, init] = fetch.mock.calls[0] as unknown as [string, RequestInit];
     expect([url, init.method, JSON.parse(init.body as string)]).toEqual(['/api/v1/runs', 'POST', { studyInstanceUid: '1.2.3', series: { t1: '1.2.3.4' }, trigger: 'viewer' }]);
+  });
+
+  it('carries the token of a viewer that signs in by itself, and follows a run by it', async () => {
+    authorizeBy(() => ({ Authorization: 'Bearer a-token' }));
+    const run = { state: 'completed', stage: null, progress: 1, queuePosition: null, etaSeconds: null, error: null };
+    const fetch = answering(200, JSON.stringify({ id: 'run-1', ...run }));
+    const seen: object[] = [];
+    followRun('run-1', { onEvent: event => seen.push(event), onConnection: () => undefined });
+    await vi.waitFor(() => expect(seen).toEqual([run]));
+    authorizeBy(() => undefined);
+    const [url, init] = fetch.mock.calls[0] as unknown as [string, RequestInit];
+    expect([url, (init.headers as Record<string, string>).authorization]).toEqual(['/api/v1/runs/run-1', 'Bearer a-token']);
   });
 
   it('fails with the code and the words of the server', async () => {
