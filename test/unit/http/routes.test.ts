@@ -26,6 +26,8 @@ const ROUTES: Readonly<Record<string, readonly Asker[]>> = {
   'GET /mlflow': SIGNED_IN,
   'POST /api/v1/runs': RUNS,
   'GET /api/v1/runs': SIGNED_IN,
+  'GET /api/v1/runs/export': SIGNED_IN,
+  'GET /api/v1/queue': SIGNED_IN,
   'GET /api/v1/runs/:id': SIGNED_IN,
   'GET /api/v1/runs/:id/events': SIGNED_IN,
   'POST /api/v1/runs/:id/cancel': RUNS,
@@ -52,7 +54,7 @@ const ROUTES: Readonly<Record<string, readonly Asker[]>> = {
 };
 
 /** Folders and proxies: where each is mounted. What may be called behind them is in `BEHIND`. */
-const MOUNTS = ['/dicom-web', '/mlflow', '/plugins', '/docs', '/api/v1', '/'];
+const MOUNTS = ['/dicom-web', '/mlflow', '/plugins', '/docs', '/api/v1', '/api/v1/runs/:id/review', '/'];
 
 /** Paths behind the folders and proxies. NOBODY: such a path is not there for anyone. */
 const BEHIND: Readonly<Record<string, readonly Asker[]>> = {
