@@ -16,7 +16,7 @@ const Env = z.object({
   /** `sqlite:<file>` or `postgres://…`; `sqlite:<CEREBLOOM_HOME>/cerebloom.db` where absent. */
   DATABASE_URL: z.string().optional(),
   MODELS_DIR: z.string().default('models'),
-  DEFAULT_MODEL: z.string().default('first-unet'),
+  DEFAULT_MODEL: z.string().default('glioma-unet'),
   OHIF_DIR: z.string().optional(),
   PLUGINS_DIR: z.string().optional(),
   ROUTING_FILE: z.string().default('orthanc-config/routing.json'),

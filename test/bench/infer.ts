@@ -25,7 +25,7 @@ export const bench: Bench = async () => {
   }
   const volumes: StudyVolumes = {};
   for (const sequence of ['t1', 't1ce', 't2', 'flair'] as const) volumes[sequence] = await readNifti(join(sharedFolder, CASE, `${FILES[sequence]}.nii.gz`));
-  const results = [await measured('infer-first-unet', await new ModelStore(['models']).load('first-unet'), volumes, ROUNDS)];
+  const results = [await measured('infer-glioma-unet', await new ModelStore(['models']).load('glioma-unet'), volumes, ROUNDS)];
   const noDeepMedic = lacks(DEEPMEDIC);
   if (noDeepMedic) {
     skipped('infer-deepmedic', noDeepMedic);
