@@ -29,7 +29,11 @@ describe.skipIf(!hasOrthanc)('routing, when parts are away', () => {
     system = await WholeSystem.start({ mlflow: false, gateways: 0, workers: 2, orthanc: { modalities: { pacs: ['PACS', '127.0.0.1', dicomPort] } } });
     rules = system.write('routing.json', JSON.stringify(RULES));
     Object.assign(system.env, { ROUTING: 'true', ROUTING_FILE: rules });
-    await system.send(aSmallStudy('there before the first start'));
+    const before = aSmallStudy('there before the first start');
+    await system.send(before);
+    // what Orthanc calls stable only after the start counts as having come after it
+    await until('Orthanc calls the study stable', async () =>
+      (await (await fetch(`${system.orthancUrl}/studies/${await orthancIdOf(before)}`)).json() as { IsStable: boolean }).IsStable || undefined, 60_000);
     await system.addGateway('gateway');
   });
   afterAll(async () => {

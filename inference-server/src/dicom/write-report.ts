@@ -59,8 +59,8 @@ function measurementGroups({ labelMap, measurements, confidence }: Measured, ori
       number(code('VOLUME_HIGH', '99CBLOOM', 'Upper limit of the volume, 90 % interval'), confidence.totalMl.high, MILLILITRES),
     ] : []),
     number(code('LESION_COUNT', '99CBLOOM', 'Number of separate lesions'), lesions.count, NO_UNITS),
-    number(code('SMALL_LESION_COUNT', '99CBLOOM', 'Number of lesions under 1 mL'), lesions.small.count, NO_UNITS),
-    ...(lesions.small.count > 0 ? [number(code('SMALL_LESION_VOLUME', '99CBLOOM', 'Volume of the lesions under 1 mL together'), lesions.small.totalMl, MILLILITRES)] : []),
+    number(code('SMALL_LESIONS', '99CBLOOM', 'Number of lesions under 1 mL'), lesions.small.count, NO_UNITS),
+    ...(lesions.small.count > 0 ? [number(code('SMALL_VOLUME', '99CBLOOM', 'Volume of the lesions under 1 mL together'), lesions.small.totalMl, MILLILITRES)] : []),
   ]);
   const parts = SEGMENTS.filter(({ name }) => volumesMl[name] > 0).map(segment => group('1411', segment.label, trackingUid(segment, origin.identity), [
     ...finding(segment), SITE, referencedSegment(segment, origin), ...sourceSeries(origin), ...algorithm(origin),
