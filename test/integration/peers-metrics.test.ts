@@ -18,7 +18,7 @@ for pair in json.load(open(sys.argv[1])):
     one = {}
     for name, labels in (("wt", (1, 2, 3)), ("tc", (1, 3)), ("et", (3,))):
         t, f = (torch.from_numpy(np.isin(load(k), labels).astype(np.float32))[None, None] for k in ("truth", "found"))
-        one[name] = [float(compute_dice(f, t)), float(compute_hausdorff_distance(f, t, include_background=True, percentile=95, spacing=pair["spacing"]))]
+        one[name] = [float(compute_dice(f, t)), float(compute_hausdorff_distance(f, t, include_background=True, percentile=95, spacing=[float(mm) for mm in pair["spacing"]]))]
     answers.append(one)
 print(json.dumps(answers))
 `;
