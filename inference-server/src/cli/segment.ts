@@ -158,7 +158,7 @@ function inWords({ volumesCm3, volumeIntervalCm3, lesions, confidenceCalibrated,
   const total = Object.values(seconds).reduce((sum, s) => sum + s, 0);
   const diameters = enhancingDiametersMm && `Enhancing tumour measures ${enhancingDiametersMm.longest.toFixed(0)} × ${enhancingDiametersMm.perpendicular.toFixed(0)} mm`;
   return [
-    `Whole tumour     ${ml(volumesCm3.total)}${volumeIntervalCm3 ? `  (in nine of ten cases between ${volumeIntervalCm3.low.toFixed(1)} and ${volumeIntervalCm3.high.toFixed(1)} mL)` : ''}`, `  Enhancing      ${ml(volumesCm3.enhancing)}`,
+    `Whole tumour     ${ml(volumesCm3.total)}${volumeIntervalCm3 ? `  (probably between ${volumeIntervalCm3.low.toFixed(1)} and ${volumeIntervalCm3.high.toFixed(1)} mL)` : ''}`, `  Enhancing      ${ml(volumesCm3.enhancing)}`,
     `  Necrotic core  ${ml(volumesCm3.necrotic)}`, `  Oedema         ${ml(volumesCm3.edema)}`,
     ...(diameters ? [diameters] : []),
     ...(lesions.count > 1 ? [`In ${lesions.count} pieces${lesions.small.count ? `, ${lesions.small.count} of them under 1 mL (together ${lesions.small.totalMl.toFixed(2)} mL)` : ''}`] : []),

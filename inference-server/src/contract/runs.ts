@@ -50,7 +50,7 @@ export const RunResult = z.object({
     centre: z.tuple([z.number(), z.number(), z.number()]).optional().describe('middle of the longest, in patient space (LPS mm); absent in older runs'),
   }).nullable(),
   lesions: Lesions.optional(),
-  volumeIntervalMl: z.object({ low: Ml, high: Ml }).optional().describe('the whole tumour lies between these in nine of ten answers; absent for a model without calibration'),
+  volumeIntervalMl: z.object({ low: Ml, high: Ml }).optional().describe('the whole tumour is likely to lie between these (made for nine of ten; docs/confidence.md tells how many it was); absent for a model without calibration'),
   confidenceCalibrated: z.boolean().optional().describe('whether labelled cases say so, or the model\'s own probabilities alone'),
   confidence: z.number().min(0).max(1).describe('expected Dice of the whole tumour'),
   segmentConfidence: z.object({ wt: z.number().nullable(), tc: z.number().nullable(), et: z.number().nullable() }),

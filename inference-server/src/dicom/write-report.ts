@@ -55,8 +55,8 @@ function measurementGroups({ labelMap, measurements, confidence }: Measured, ori
     codeContent('CONTAINS', FINDING, TUMOUR), SITE, ...sourceSeries(origin), ...algorithm(origin), volumeOf(volumesMl.total, REGIONS.wt),
     ...(confidence ? [number(code('EXPECTED_DICE', '99CBLOOM', 'Expected Dice similarity of the whole tumour'), confidence.overall, NO_UNITS)] : []),
     ...(confidence?.totalMl ? [
-      number(code('VOLUME_LOW', '99CBLOOM', 'Lower limit of the volume, 90 % interval'), confidence.totalMl.low, MILLILITRES),
-      number(code('VOLUME_HIGH', '99CBLOOM', 'Upper limit of the volume, 90 % interval'), confidence.totalMl.high, MILLILITRES),
+      number(code('VOLUME_LOW', '99CBLOOM', 'Lower limit of the likely volume'), confidence.totalMl.low, MILLILITRES),
+      number(code('VOLUME_HIGH', '99CBLOOM', 'Upper limit of the likely volume'), confidence.totalMl.high, MILLILITRES),
     ] : []),
     number(code('LESION_COUNT', '99CBLOOM', 'Number of separate lesions'), lesions.count, NO_UNITS),
     number(code('SMALL_LESIONS', '99CBLOOM', 'Number of lesions under 1 mL'), lesions.small.count, NO_UNITS),

@@ -56,7 +56,7 @@ export function reportPage(run: RunRecord): string {
       result.confidenceCalibrated
         ? 'The Dice to be expected, 0 to 1, as labelled cases show it (docs/confidence.md).'
         : 'The Dice that the model\'s own probabilities lead one to expect, 0 to 1; this model has not been calibrated, so it may be far off.',
-      ...(result.volumeIntervalMl ? [`The whole tumour measures between ${number(result.volumeIntervalMl.low)} and ${number(result.volumeIntervalMl.high)} mL in nine of ten such answers.`] : []),
+      ...(result.volumeIntervalMl ? [`The whole tumour is likely to measure between ${number(result.volumeIntervalMl.low)} and ${number(result.volumeIntervalMl.high)} mL.`] : []),
       table(['Region', 'Expected Dice'], [
         ['Overall', number(result.confidence)], ['Whole tumour', number(result.segmentConfidence.wt)],
         ['Tumour core', number(result.segmentConfidence.tc)], ['Enhancing tumour', number(result.segmentConfidence.et)],
