@@ -81,10 +81,10 @@ function toCompleted({ result, stored, referenceSeriesUid, seconds, identity, br
 }
 
 /** For MLflow; the publisher takes it from there. */
-async function keepPicture(runId: string, { referenceVolume, result }: SegmentedStudy): Promise<void> {
+async function keepPicture(runId: string, { referenceVolume, shown, result }: SegmentedStudy): Promise<void> {
   const folder = join(artefactsFolder(config), runId);
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  await writeFile(join(folder, PICTURE), drawResult(referenceVolume, result.labelMap), { mode: 0o600 });
+  await writeFile(join(folder, PICTURE), drawResult(referenceVolume, result.labelMap, shown), { mode: 0o600 });
 }
 
 async function toEnd(error: unknown, { runId, identity }: ComputeJob): Promise<ComputeEnd> {

@@ -21,11 +21,22 @@ function elements(bytes: Uint8Array): number[] {
   for (let at = 132; at < Math.min(bytes.length - 12, 20_000); at++) if (capital(at + 4) && capital(at + 5) && bytes[at + 1]! < 0x80) found.push(at);
   return found;
 }
+/** A place that an earlier mutation cut away stays as it is. */
 const inCopy = (bytes: Uint8Array, change: (copy: Uint8Array, view: DataView) => void): Uint8Array => {
   const copy = bytes.slice();
-  change(copy, new DataView(copy.buffer));
+  try {
+    change(copy, new DataView(copy.buffer));
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+  }
   return copy;
 };
+/** Where items of sequences and fragments of pixels begin (FFFE,E000). */
+function items(bytes: Uint8Array): number[] {
+  const found: number[] = [];
+  for (let at = 132; at < bytes.length - 8; at++) if (bytes[at] === 0xfe && bytes[at + 1] === 0xff && bytes[at + 2] === 0 && bytes[at + 3] === 0xe0) found.push(at);
+  return found;
+}
 const bombs = new Map<number, Uint8Array>();
 function deflatedZeros(length: number): Uint8Array {
   const made = bombs.get(length) ?? deflateRawSync(Buffer.alloc(length), { level: 1 });
@@ -100,6 +111,25 @@ export const MUTATIONS: Readonly<Record<string, Mutation>> = {
     if (syntax > 0) meta.fill(0, syntax, syntax + meta[syntax - 2]!).write('1.2.840.10008.1.2.1.99'.slice(0, meta[syntax - 2]), syntax);
     return joined(meta, random.uniform() < 0.5 ? zeros : deflateRawSync(bytes.subarray(at)), zeros);
   },
+  items: (bytes, random) => inCopy(bytes, (_copy, view) => {
+    const found = items(bytes);
+    if (found.length > 0) view.setUint32(pick(random, found) + 4, pick(random, HOSTILE_LENGTHS), true);
+  }),
+  'lost fragments': (bytes, random) => {
+    const found = items(bytes);
+    if (found.length === 0) return bytes;
+    const [from, to] = [pick(random, found), pick(random, found.concat(bytes.length))];
+    return from < to ? joined(bytes.subarray(0, from), bytes.subarray(to)) : joined(bytes, bytes.subarray(to, from));
+  },
+  'run lengths': (bytes, random) => inCopy(bytes, (_copy, view) => {
+    // the header of an RLE frame (PS3.5 G.5): number of segments and where they begin
+    const frame = items(bytes)[1];
+    if (frame !== undefined) view.setUint32(frame + 8 + 4 * below(random, 16), pick(random, HOSTILE_LENGTHS), true);
+  }),
+  frames: (bytes, random) => inCopy(bytes, (copy, view) => {
+    const at = elements(copy).find(start => view.getUint16(start, true) === 0x28 && view.getUint16(start + 2, true) === 8);
+    if (at !== undefined) copy.set(Buffer.from(pick(random, ['0', '-1', '99', '1e', '\\'])).subarray(0, view.getUint16(at + 6, true)), at + 8);
+  }),
   'image inside': (bytes, random) => inCopy(bytes, (copy, view) => {
     // sizes in the headers of JPEG (SOFn), JPEG 2000 (SIZ) and RLE
     for (let at = 300; at < copy.length - 40; at++) {

@@ -149,7 +149,7 @@ export class OrthancClient implements StudySource, ResultStore, ResultRemover {
     const answer = await this.#request('POST', '/dicom-web/studies', {
       body, headers: { 'content-type': contentType, accept: 'application/dicom+json' },
     });
-    const stored = JSON.parse(Buffer.from(answer ?? []).toString() || '{}') as Record<string, { Value?: unknown[] }>;
+    const stored = parsed<Record<string, { Value?: unknown[] }>>(answer, {});
     const failed = stored['00081198']?.Value?.length ?? 0;
     const referenced = stored['00081199']?.Value?.length ?? 0;
     if (failed > 0 || referenced < files.length) {
@@ -190,7 +190,7 @@ export class OrthancClient implements StudySource, ResultStore, ResultRemover {
   /** Orthanc ids of the studies that have MR images. */
   async mrStudyIds(): Promise<string[]> {
     const body = await this.#request('POST', '/tools/find', { body: JSON.stringify({ Level: 'Study', Query: { ModalitiesInStudy: 'MR' } }) });
-    return JSON.parse(Buffer.from(body ?? []).toString() || '[]') as string[];
+    return parsed<string[]>(body, []);
   }
 
   /** undefined when it was deleted meanwhile. */
@@ -239,7 +239,7 @@ export class OrthancClient implements StudySource, ResultStore, ResultRemover {
   }
 
   async #find(uid: string, type: 'Study' | 'Series' | 'Instance'): Promise<string[]> {
-    const found = JSON.parse(Buffer.from(await this.#request('POST', '/tools/lookup', { body: uid }) ?? []).toString() || '[]') as { Type: string; ID: string }[];
+    const found = parsed<{ Type: string; ID: string }[]>(await this.#request('POST', '/tools/lookup', { body: uid }), []);
     return found.filter(entry => entry.Type === type).map(entry => entry.ID);
   }
 
@@ -276,7 +276,7 @@ export class OrthancClient implements StudySource, ResultStore, ResultRemover {
 
   async #get<T>(path: string): Promise<T | undefined> {
     const body = await this.#request('GET', path);
-    return body && JSON.parse(Buffer.from(body).toString()) as T;
+    return body && parsed<T>(body, undefined);
   }
 
   /**
@@ -322,6 +322,17 @@ interface RequestOptions {
   readonly body?: string | Uint8Array;
   readonly headers?: Record<string, string>;
   readonly signal?: AbortSignal;
+}
+
+/** An error of `JSON.parse` would carry a piece of the text, with names of patients, into the log. */
+function parsed<T>(body: Uint8Array | undefined, whereEmpty: T | undefined): T {
+  const text = Buffer.from(body ?? []).toString();
+  if (text === '' && whereEmpty !== undefined) return whereEmpty;
+  try {
+    return JSON.parse(text) as T;
+  } catch {
+    throw new UpstreamError('ORTHANC_REFUSED', 'Orthanc\'s answer is not JSON');
+  }
 }
 
 const toChange = ({ Seq, ChangeType, ResourceType, ID, Date }: ChangeAnswer): Change =>

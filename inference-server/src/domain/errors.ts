@@ -1,3 +1,5 @@
+import { modalityInWords } from './modality.ts';
+
 /** A failure with a stable `code` for programs, an HTTP status, and a sentence without patient data for people. */
 export abstract class AppError extends Error {
   abstract readonly code: string;
@@ -33,7 +35,7 @@ export class NotMrError extends AppError {
   readonly code = 'NOT_MR';
   readonly httpStatus = STUDY_ERROR_STATUS;
   constructor(modalities: readonly string[]) {
-    super(`The study has no MR images (it has ${modalities.join(', ') || 'no images'}); only MR studies can be segmented`);
+    super(`The study has no MR images (it has ${[...new Set(modalities.map(modalityInWords))].join(', ') || 'no images'}); only MR studies can be segmented`);
   }
 }
 

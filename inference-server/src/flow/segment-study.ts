@@ -10,7 +10,7 @@ import type { LabelMap } from '../domain/label-map.ts';
 import type { DicomFile, OnProgress, SegmentationResult, SegOn, Stage, StoredResult } from '../domain/run.ts';
 import { SEQUENCES, SEQUENCE_NAMES, type Sequence, type Series, type SeriesSelection } from '../domain/study.ts';
 import type { SeriesUid, StudyUid } from '../domain/uid.ts';
-import type { Volume } from '../domain/volume.ts';
+import type { Mask, Volume } from '../domain/volume.ts';
 import { buildVolume, type BuiltVolume } from '../steps/build-volume.ts';
 import { selectSeries } from '../steps/select-series.ts';
 import type { BrainExtractor, Registration, ResultStore, StudySource, TumourModel } from './ports.ts';
@@ -42,6 +42,8 @@ export interface SegmentedStudy {
   readonly identity: string;
   readonly referenceSeriesUid: SeriesUid;
   readonly referenceVolume: Volume;
+  /** What of the reference may be shown to those who must not know the patient: the brain, or only the labels; see `drawResult`. */
+  readonly shown: Mask | 'labels' | undefined;
   /** The brain extractor's name, or that the study came without skull. */
   readonly brainFoundBy: string;
   /** SEG and SR, then the SEGs on other series. */
@@ -101,7 +103,7 @@ export async function computeStudy(
     writeSegmentation(result.labelMap, origin), writeReport(result, origin), writeFurther(further, images, origin),
   ] as const);
   return {
-    result, identity, files: [seg, sr, ...others], brainFoundBy, referenceSeriesUid: header.seriesUid, referenceVolume: images[reference]!.built.volume, seconds: clock.seconds,
+    result, identity, files: [seg, sr, ...others], brainFoundBy, referenceSeriesUid: header.seriesUid, referenceVolume: images[reference]!.built.volume, shown: header.burnedIn ? 'labels' : prepared.extracted ?? undefined, seconds: clock.seconds,
     stored: {
       studyUid, segSeriesUid: seg.seriesUid, segInstanceUid: seg.sopInstanceUid, srSeriesUid: sr.seriesUid, srInstanceUid: sr.sopInstanceUid,
       alsoOn: others.map(({ on, seriesUid, sopInstanceUid }) => ({ sequence: on, seriesUid: images[on]!.header.seriesUid, segSeriesUid: seriesUid, segInstanceUid: sopInstanceUid })),

@@ -3,7 +3,8 @@ import { patientToVoxel, scale, subtract, voxelToPatient } from '../domain/geome
 import type { Vec3, VolumeGeometry } from '../domain/geometry.ts';
 import { SEGMENTS } from '../domain/label-map.ts';
 import type { LabelMap } from '../domain/label-map.ts';
-import type { Volume } from '../domain/volume.ts';
+import type { Mask, Volume } from '../domain/volume.ts';
+import { keepLargest } from './components.ts';
 import { quantiles } from './quantile.ts';
 
 type Axis = 0 | 1 | 2;
@@ -41,14 +42,17 @@ const WINDOW_STRIDE = 7;
  * A picture of the result for people who look through many: axial, coronal and sagittal, each at the level where the
  * tumour is largest (the middle of the volume where there is none), the segments filled lightly and outlined in their
  * colours. The patient's right is on the left; a pixel is square in mm; nothing but the marks R and A is written.
+ * Names that are burned into the images stand beside the head, so only the brain is shown: what `shown` says, or without
+ * it the largest piece of each plane that is not background.
  * @param volume the reference series
+ * @param shown the brain on any grid; 'labels' shows none of the images' own grey, for those that are said to have burned-in text.
  * @returns a PNG file
  */
-export function drawResult(volume: Volume, labelMap: LabelMap): Uint8Array {
+export function drawResult(volume: Volume, labelMap: LabelMap, shown?: Mask | 'labels'): Uint8Array {
   const box = boxMm(volume.geometry);
   const pixelMm = Math.max(...box.max.map((max, axis) => max - box.min[axis]!)) / LONGEST_PX;
   const at = levels(labelMap) ?? box.min.map((min, axis) => (min + box.max[axis]!) / 2);
-  const panels = VIEWS.map(view => panel(volume, labelMap, view, at[view.through]!, box, pixelMm));
+  const panels = VIEWS.map(view => panel(volume, labelMap, view, at[view.through]!, box, pixelMm, shown));
   const [low, high] = window(panels.map(p => p.grey));
   const picture = new PNG({
     width: panels.reduce((sum, p) => sum + p.width, 0) + GAP_PX * (panels.length - 1),
@@ -96,7 +100,7 @@ interface Panel {
   readonly labels: Uint8Array;
 }
 
-function panel(volume: Volume, labelMap: LabelMap, view: View, levelMm: number, box: Box, pixelMm: number): Panel {
+function panel(volume: Volume, labelMap: LabelMap, view: View, levelMm: number, box: Box, pixelMm: number, shown: Mask | 'labels' | undefined): Panel {
   const extent = (direction: Vec3) => direction.reduce((sum, d, axis) => sum + Math.abs(d) * (box.max[axis]! - box.min[axis]!), 0);
   const [width, height] = [Math.round(extent(view.right) / pixelMm), Math.round(extent(view.down) / pixelMm)];
   const corner = [0, 1, 2].map(axis => {
@@ -107,7 +111,20 @@ function panel(volume: Volume, labelMap: LabelMap, view: View, levelMm: number, 
   const walk = (geometry: VolumeGeometry) => ({
     from: patientToVoxel(geometry, centre), right: indexStep(geometry, view.right, pixelMm), down: indexStep(geometry, view.down, pixelMm), width, height,
   });
-  return { view, width, height, grey: sample(volume, walk(volume.geometry)), labels: sampleNearest(labelMap, walk(labelMap.geometry)) };
+  const grey = shown === 'labels' ? new Float32Array(width * height) : sample(volume, walk(volume.geometry));
+  if (shown === undefined) onlyLargestPiece(grey, width, height);
+  else if (shown !== 'labels') onlyInside(grey, sampleNearest(shown.geometry, shown.voxels, walk(shown.geometry)));
+  return { view, width, height, grey, labels: sampleNearest(labelMap.geometry, labelMap.labels, walk(labelMap.geometry)) };
+}
+
+function onlyInside(grey: Float32Array, mask: Uint8Array): void {
+  for (let at = 0; at < grey.length; at++) if (mask[at] === 0) grey[at] = 0;
+}
+
+function onlyLargestPiece(grey: Float32Array, width: number, height: number): void {
+  const piece = Uint8Array.from(grey, value => (value === 0 ? 0 : 1));
+  keepLargest(piece, [1, height, width]);
+  onlyInside(grey, piece);
 }
 
 /** A plane as a voxel grid sees it: continuous indices [slice, row, column] of its first pixel and from pixel to pixel. */
@@ -145,7 +162,7 @@ function sample({ geometry: { shape: [slices, rows, columns] }, voxels }: Volume
   return grey;
 }
 
-function sampleNearest({ geometry: { shape: [slices, rows, columns] }, labels }: LabelMap, { from, right, down, width, height }: Walk): Uint8Array {
+function sampleNearest({ shape: [slices, rows, columns] }: VolumeGeometry, labels: Uint8Array, { from, right, down, width, height }: Walk): Uint8Array {
   const sampled = new Uint8Array(width * height);
   for (let row = 0, n = 0; row < height; row++) {
     for (let column = 0; column < width; column++, n++) {

@@ -1,3 +1,4 @@
+import { modalityInWords } from '../domain/modality.ts';
 import type { OtherKind, Sequence, Series, SeriesAttributes } from '../domain/study.ts';
 import { stackOf } from './series-stack.ts';
 import { WORDS, wordsOf } from './series-vocabulary.ts';
@@ -40,7 +41,7 @@ function otherKind(series: Series, words: string): Pick<Look, 'reasons' | 'confi
   const is = (kind: OtherKind, reason: string, confidence = 0.95) => ({ kind, reasons: [reason], confidence });
   const type = new Set(a.imageType.map(value => value.toUpperCase()));
   const description = wordsOf(a.seriesDescription);
-  if (a.modality !== 'MR') return is('not-mr', `modality ${a.modality || 'absent'}`, 1);
+  if (a.modality !== 'MR') return is('not-mr', a.modality === '' ? 'modality absent' : `modality ${modalityInWords(a.modality)}`, 1);
   if (a.sopClassUid === '1.2.840.10008.5.1.4.1.1.4.2' || WORDS.spectroscopy.test(words)) return is('spectroscopy', 'MR spectroscopy');
   if (!MR_IMAGE_CLASSES.has(a.sopClassUid)) return is('not-mr', 'no MR image SOP class', 1);
   if (type.has('LOCALIZER') || WORDS.localizer.test(words)) return is('localizer', 'named a localizer or calibration');

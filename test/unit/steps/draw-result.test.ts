@@ -3,12 +3,13 @@ import { PNG } from 'pngjs';
 import { describe, expect, it } from 'vitest';
 import { voxelToPatient } from '../../../inference-server/src/domain/geometry.ts';
 import type { Vec3, VolumeGeometry } from '../../../inference-server/src/domain/geometry.ts';
+import type { Mask } from '../../../inference-server/src/domain/volume.ts';
 import { SEGMENTS } from '../../../inference-server/src/domain/label-map.ts';
 import { drawResult } from '../../../inference-server/src/steps/draw-result.ts';
 import { aGrid } from '../../support/volumes.ts';
 
 /** A head of even grey, 200 mm across, with one lesion, both given in patient space (LPS, mm). */
-function drawn(geometry: VolumeGeometry, lesionMm: Vec3, radiusMm = 12, label = 3) {
+function drawn(geometry: VolumeGeometry, lesionMm: Vec3, radiusMm = 12, label = 3, change: (voxels: Float32Array) => Mask | 'labels' | undefined = () => undefined) {
   const [slices, rows, columns] = geometry.shape;
   const voxels = new Float32Array(slices * rows * columns);
   const labels = new Uint8Array(voxels.length);
@@ -17,7 +18,7 @@ function drawn(geometry: VolumeGeometry, lesionMm: Vec3, radiusMm = 12, label = 
     if (Math.hypot(...point) < 70) voxels[n] = 100;
     if (Math.hypot(...point.map((p, a) => p - lesionMm[a]!)) < radiusMm) labels[n] = label;
   }
-  return PNG.sync.read(Buffer.from(drawResult({ geometry, voxels }, { geometry, labels })));
+  return PNG.sync.read(Buffer.from(drawResult({ geometry, voxels }, { geometry, labels }, change(voxels))));
 }
 
 /** Middle of the pixels in a colour, as fractions of the columns and rows between the two given columns. */
@@ -93,5 +94,38 @@ describe('the picture of a result', () => {
     const inside = [...picture.data.subarray(at, at + 3)];
     expect(inside).not.toEqual([...ENHANCING]);
     expect(inside).not.toEqual([255, 255, 255]);
+  });
+
+  describe('of images with writing in their pixels', () => {
+    const { shape: [slices, rows, columns] } = cube;
+    /** A bar of 40 × 6 voxels in a corner of every slice of every direction, as bright as the brain. */
+    const write = (voxels: Float32Array) => {
+      for (let n = 0; n < voxels.length; n++) {
+        const index = [Math.floor(n / (rows * columns)), Math.floor(n / columns) % rows, n % columns];
+        if (index.filter(i => i < 6).length >= 1 && index.filter(i => i < 40).length >= 2 && (index[0]! + index[1]! + index[2]!) % 3 > 0) voxels[n] = 100;
+      }
+    };
+    const brain = (): Mask => ({
+      geometry: cube,
+      voxels: Uint8Array.from({ length: slices * rows * columns }, (_, n) => Number(Math.hypot(...voxelToPatient(cube, [Math.floor(n / (rows * columns)), Math.floor(n / columns) % rows, n % columns])) < 70)),
+    });
+
+    it.each<[string, (voxels: Float32Array) => Mask | undefined]>([
+      ['where the brain is known', brain],
+      ['where the skull was removed before', () => undefined],
+    ])('shows none of it %s', (_when, shown) => {
+      const clean = drawn(cube, [0, 0, 0], 12, 3, shown);
+      const written = drawn(cube, [0, 0, 0], 12, 3, voxels => {
+        write(voxels);
+        return shown(voxels);
+      });
+      expect(written.data.equals(clean.data)).toBe(true);
+    });
+
+    it('shows the labels alone where the images say that they have some', () => {
+      const picture = drawn(cube, [0, 0, 0], 12, 3, () => 'labels');
+      expect(middle(picture, ...panelOf(picture, 0), ENHANCING).count).toBeGreaterThan(0);
+      expect(middle(picture, 0, picture.width, [255, 255, 255]).count).toBe(0);
+    });
   });
 });
