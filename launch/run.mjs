@@ -22,6 +22,7 @@ const COMMANDS = {
   route: { file: 'inference-server/src/cli/route.ts' },
   tokens: { file: 'inference-server/src/cli/tokens.ts' },
   audit: { file: 'inference-server/src/cli/audit.ts' },
+  pseudonyms: { file: 'inference-server/src/cli/pseudonyms.ts' },
   worker: { file: 'inference-server/src/worker.ts' },
   fuzz: { file: 'test/fuzz/fuzz.ts', setUp: 'test' },
   bench: { file: 'test/bench/bench.ts' },

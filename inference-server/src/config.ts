@@ -20,8 +20,10 @@ const Env = z.object({
   OHIF_DIR: z.string().optional(),
   PLUGINS_DIR: z.string().optional(),
   ROUTING_FILE: z.string().default('orthanc-config/routing.json'),
-  /** Keys the pseudonyms of patients (HMAC-SHA-256); made at the first start where absent. */
+  /** Keys the pseudonyms of patients (HMAC-SHA-256); made at the first start where absent. After a rotation several, oldest first, with commas between. */
   PSEUDONYM_KEY: z.string().min(32).optional(),
+  /** Station names of scanners and names of institutions, with semicolons between, that statistics may show as they are; of all others they have pseudonyms. */
+  STATISTICS_NAMES: z.string().default(''),
   INFERENCE_TIMEOUT_MS: z.coerce.number().positive().default(600_000),
   INFERENCE_THREADS: z.coerce.number().int().min(0).default(0),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),

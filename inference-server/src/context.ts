@@ -9,7 +9,7 @@ import { ModelAvailability } from './adapters/model-availability.ts';
 import { ModelStore } from './adapters/model-store.ts';
 import { OrthancClient } from './adapters/orthanc-client.ts';
 import { OutboxRepository } from './adapters/outbox-repository.ts';
-import { pseudonymKey, pseudonymOf } from './adapters/pseudonym.ts';
+import { Pseudonyms, pseudonymKeys } from './adapters/pseudonym.ts';
 import { ReviewThreads } from './adapters/review-writer.ts';
 import { RunRepository } from './adapters/run-repository.ts';
 import { StatisticsRepository } from './adapters/statistics-repository.ts';
@@ -45,7 +45,7 @@ export interface Context {
   readonly models: ModelStore;
   readonly availability: ModelAvailability;
   readonly catalogue: ModelCatalogue;
-  readonly pseudonym: (personal: string) => string;
+  readonly pseudonyms: Pseudonyms;
   /** Aborted when the process is told to stop. */
   readonly stopping: AbortSignal;
   close(): Promise<void>;
@@ -58,7 +58,8 @@ const GATEWAY_PATIENCE_MS = 2_000;
 export async function openContext(config: Config, part: 'gateway' | 'worker', stopping: AbortSignal): Promise<Context> {
   const log = openLog({ home: config.CEREBLOOM_HOME, level: config.LOG_LEVEL, part, rotates: part === 'gateway' });
   const now = Date.now;
-  const key = pseudonymKey(config.CEREBLOOM_HOME, config.PSEUDONYM_KEY);
+  const pseudonyms = openPseudonyms(config);
+  pseudonyms.generation(); // a missing or bad key stops the start
   const db = await openDatabase(config.DATABASE_URL ?? `sqlite:${join(config.CEREBLOOM_HOME, 'cerebloom.db')}`);
   const runs = new RunRepository(db, statisticsListener);
   const orthanc = openOrthanc(config, GATEWAY_PATIENCE_MS);
@@ -69,7 +70,7 @@ export async function openContext(config: Config, part: 'gateway' | 'worker', st
     audit: new AuditLog(db, now, auditKey(config.CEREBLOOM_HOME)), statistics: new StatisticsRepository(db), outbox: new OutboxRepository(db), orthanc, studies: orthanc, reviewWriter: new ReviewThreads(), mlflow, models,
     availability: new ModelAvailability(models),
     catalogue: { manifest: async id => (await models.find(id ?? config.DEFAULT_MODEL)).manifest },
-    pseudonym: personal => pseudonymOf(key, personal),
+    pseudonyms,
     stopping,
     close: async () => {
       await Promise.allSettled([orthanc.close(), mlflow.close()]);
@@ -77,6 +78,9 @@ export async function openContext(config: Config, part: 'gateway' | 'worker', st
     },
   };
 }
+
+export const openPseudonyms = ({ CEREBLOOM_HOME, PSEUDONYM_KEY, STATISTICS_NAMES }: Config): Pseudonyms =>
+  new Pseudonyms(() => pseudonymKeys(CEREBLOOM_HOME, PSEUDONYM_KEY), STATISTICS_NAMES.split(';').map(name => name.trim()).filter(Boolean));
 
 export const openOrthanc = (config: Config, patienceMs: number): OrthancClient =>
   new OrthancClient({ url: config.ORTHANC_URL, user: config.ORTHANC_USER, password: config.ORTHANC_PASSWORD, patienceMs });

@@ -12,6 +12,7 @@ import { CursorRepository } from './adapters/cursor-repository.ts';
 import { DeliveryRepository } from './adapters/delivery-repository.ts';
 import { RoutingFileError, RoutingRules } from './adapters/routing-file.ts';
 import { RoutingRepository } from './adapters/routing-repository.ts';
+import { renewPseudonyms } from './adapters/renew-pseudonyms.ts';
 import { Syslog } from './adapters/syslog.ts';
 import { deliverResults } from './flow/deliver-results.ts';
 import { exportAudit } from './flow/export-audit.ts';
@@ -44,6 +45,9 @@ async function start(config: Config): Promise<() => Promise<void>> {
     ...(rules ? [watchOrthanc({ ...context, models: context.catalogue, rules, routings: new RoutingRepository(context.db) }, stopping.signal)] : []),
     forgetOldRows(context, stopping.signal),
     ...(config.AUDIT_SYSLOG ? [exportAudit({ ...context, cursors: new CursorRepository(context.db), syslog: openSyslog(config), host: hostname() }, stopping.signal)] : []),
+    renewPseudonyms(context.db, context.pseudonyms, context.now, stopping.signal)
+      .then(renewed => renewed > 0 && context.log.info({ renewed }, 'pseudonyms of earlier runs renewed'))
+      .catch((error: unknown) => context.log.error({ err: error }, 'the pseudonyms of earlier runs can\'t be renewed; the next start tries again')),
     countUncounted(context.db, stopping.signal, counted => context.log.info({ counted }, 'earlier runs counted'))
       .catch((error: unknown) => context.log.error({ err: error }, 'earlier runs can\'t be counted; the next start tries again')),
   ];

@@ -121,7 +121,7 @@ async function serve(db: Database, url: string): Promise<Server> {
   const token = await tokens.create('bench', 'reader', null);
   app.use(authenticate({ tokens, auth: 'token' }));
   app.use('/api/v1', statisticsRouter({
-    statistics: new StatisticsRepository(db), mlflow: { experimentId: async () => '1' }, config: {}, now: () => NOW, pseudonym: personal => personal,
+    statistics: new StatisticsRepository(db), mlflow: { experimentId: async () => '1' }, config: {}, now: () => NOW, pseudonyms: { of: personal => personal, place: (_kind, name) => name },
   }));
   const server = createServer(app);
   await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve); });

@@ -1,4 +1,4 @@
-import { sql, type Expression, type ExpressionBuilder, type Selectable, type SqlBool, type Transaction } from 'kysely';
+import { sql, type Expression, type ExpressionBuilder, type Insertable, type Selectable, type SqlBool, type Transaction } from 'kysely';
 import type { CreateReview, Review, ReviewHistory, Run, RunEvent, RunResult } from '../contract/runs.ts';
 import { RequestError } from '../domain/errors.ts';
 import { runIdAfter } from '../domain/run-id.ts';
@@ -26,7 +26,7 @@ export interface RunRecord extends Omit<Run, 'queuePosition' | 'etaSeconds'> {
 
 export type NewRun = Pick<RunRecord,
   'id' | 'identity' | 'studyInstanceUid' | 'patientPseudonym' | 'responsiblePhysician' | 'physicianPseudonym' | 'scanner' | 'site' | 'model' | 'pipelineVersion' | 'trigger'
-  | 'requestedBy' | 'priority' | 'series' | 'identities' | 'destination' | 'segOn'>;
+  | 'requestedBy' | 'priority' | 'series' | 'identities' | 'destination' | 'segOn'> & { readonly pseudonymGeneration?: number };
 
 /** How a run ends. */
 export type Outcome =
@@ -429,10 +429,10 @@ async function addToOutbox(db: Database, runId: string, kind: 'run' | 'review', 
   await db.insertInto('outbox').values({ run_id: runId, kind, created_at_ms: now, available_at_ms: AT_ONCE, attempts: 0 }).execute();
 }
 
-function toRow(run: NewRun, now: number): RunsTable {
+function toRow(run: NewRun, now: number): Insertable<RunsTable> {
   return {
     id: run.id, identity: run.identity, state: 'queued', stage: null, progress: 0, study_uid: run.studyInstanceUid,
-    patient_pseudonym: run.patientPseudonym, responsible_physician: run.responsiblePhysician, physician_pseudonym: run.physicianPseudonym,
+    patient_pseudonym: run.patientPseudonym, responsible_physician: run.responsiblePhysician, physician_pseudonym: run.physicianPseudonym, pseudonym_generation: run.pseudonymGeneration ?? 1,
     scanner: run.scanner, site: run.site,
     model_id: run.model.id, model_version: run.model.version, pipeline_version: run.pipelineVersion,
     trigger: run.trigger, requested_by: run.requestedBy, priority: run.priority,

@@ -20,9 +20,11 @@ export interface RunsTable {
   patient_pseudonym: string | null;
   responsible_physician: string | null;
   physician_pseudonym: string | null;
-  /** Station name of the MR scanner. */
+  /** By how many keys the pseudonyms were made; 0 is from before they could be rotated. */
+  pseudonym_generation: Generated<number>;
+  /** Pseudonym of the MR scanner's station name, or the name itself where it may be shown. */
   scanner: string | null;
-  /** Name of the institution that acquired the images. */
+  /** Likewise of the institution that acquired the images. */
   site: string | null;
   model_id: string;
   model_version: string;

@@ -31,8 +31,8 @@ const Value = z.string().min(1).max(160);
 export const SliceQuery = {
   model: Value.optional().describe('`<id>` for all versions, or `<id>@<version>`'),
   trigger: z.enum(TRIGGERS).optional(),
-  scanner: Value.optional().describe('station name; `unknown` where the images have none'),
-  site: Value.optional().describe('institution name; `unknown` where the images have none'),
+  scanner: Value.optional().describe('pseudonym, or the station name as the images have it; `unknown` where they have none'),
+  site: Value.optional().describe('pseudonym, or the institution\'s name as the images have it; `unknown` where they have none'),
   physician: Value.optional().describe('pseudonym, or the name as the images have it; `unknown` where they have none'),
 };
 type Slices = { [name in keyof typeof SliceQuery]?: string | undefined };

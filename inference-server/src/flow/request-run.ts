@@ -1,6 +1,7 @@
 import type { Transaction } from 'kysely';
 import type { NewRun, RunError, RunRecord, RunRepository } from '../adapters/run-repository.ts';
 import type { Schema } from '../adapters/schema.ts';
+import type { Pseudonyms } from '../adapters/pseudonym.ts';
 import { AppError, RunRefusedError } from '../domain/errors.ts';
 import { contentOf, identityOf, workOf } from '../domain/identity.ts';
 import type { Manifest } from '../domain/manifest.ts';
@@ -30,8 +31,7 @@ export interface RequestDeps {
   readonly studies: StudyDirectory;
   readonly models: ModelCatalogue;
   readonly runs: RunRepository;
-  /** Of a patient's id or a physician's name. */
-  readonly pseudonym: (personal: string) => string;
+  readonly pseudonyms: Pick<Pseudonyms, 'of' | 'place' | 'generation'>;
   readonly now: () => number;
 }
 
@@ -69,11 +69,13 @@ export async function refuseRun(
 
 async function newRun(deps: RequestDeps, request: RunRequest, model: Manifest, identity: string, { used, identities }: SeriesSelection): Promise<NewRun> {
   const { patientId, responsiblePhysician, scanner, site } = await deps.studies.studyHeader(request.studyUid);
-  const physician = responsiblePhysician === null ? null : physicianPseudonym(deps.pseudonym, responsiblePhysician);
+  const { pseudonyms } = deps;
+  const physician = responsiblePhysician === null ? null : physicianPseudonym(personal => pseudonyms.of(personal), responsiblePhysician);
   return {
-    id: newRunId(deps.now()), identity, studyInstanceUid: request.studyUid, patientPseudonym: deps.pseudonym(patientId),
-    // no name leaves the images, also not that of who is responsible
-    responsiblePhysician: physician, physicianPseudonym: physician, scanner, site,
+    id: newRunId(deps.now()), identity, studyInstanceUid: request.studyUid, pseudonymGeneration: pseudonyms.generation(), patientPseudonym: pseudonyms.of(patientId),
+    // no name leaves the images: not of who is responsible, and of scanner and institution only those that may be shown
+    responsiblePhysician: physician, physicianPseudonym: physician,
+    scanner: scanner === null ? null : pseudonyms.place('scanner', scanner), site: site === null ? null : pseudonyms.place('site', site),
     model: { id: model.id, version: model.version }, pipelineVersion: PIPELINE_VERSION, trigger: request.trigger,
     requestedBy: request.requestedBy, priority: request.priority, destination: request.destination ?? null, series: used, identities, segOn: request.segOn ?? 'reference',
   };

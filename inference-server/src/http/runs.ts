@@ -30,7 +30,7 @@ const EXPORT_TYPES = { csv: 'text/csv', jsonl: 'application/x-ndjson', parquet: 
 export function runsRouter(deps: RunsDeps): Router {
   const { runs, queue, audit, now } = deps;
   const router = Router();
-  const sliceOf = sliceReader(deps.pseudonym);
+  const sliceOf = sliceReader(deps.pseudonyms);
 
   router.post('/runs', requires('run'), async (req, res) => {
     const asked = CreateRun.parse(req.body);

@@ -1,6 +1,7 @@
 import { Router } from 'express';
 import type { z } from 'zod';
 import { EXPERIMENT, VIEW, type MlflowClient } from '../adapters/mlflow-client.ts';
+import type { Pseudonyms } from '../adapters/pseudonym.ts';
 import type { StatisticsRepository } from '../adapters/statistics-repository.ts';
 import {
   DailyQuery, FailuresQuery, StagesQuery, SummaryQuery, TrendsQuery,
@@ -14,7 +15,7 @@ import { requires } from './access.ts';
 export interface StatisticsDeps {
   readonly statistics: StatisticsRepository;
   readonly mlflow: Pick<MlflowClient, 'experimentId'>;
-  readonly pseudonym: (personal: string) => string;
+  readonly pseudonyms: Pick<Pseudonyms, 'of' | 'place'>;
   readonly config: { readonly PUBLIC_URL?: string | undefined };
   /** ms since 1970 */
   readonly now: () => number;
@@ -24,10 +25,10 @@ export interface StatisticsDeps {
 const SHOWN = 20;
 
 /** Days are UTC days of a run's end; the last 24 hours are the present UTC hour and the 23 before it, the last 7 days today and the 6 before it. */
-export function statisticsRouter({ statistics, mlflow, pseudonym, config, now }: StatisticsDeps): Router {
+export function statisticsRouter({ statistics, mlflow, pseudonyms, config, now }: StatisticsDeps): Router {
   const router = Router();
   const today = () => utcDay(new Date(now()));
-  const sliceOf = sliceReader(pseudonym);
+  const sliceOf = sliceReader(pseudonyms);
 
   router.get('/mlops/statistics/daily', requires('view'), async (req, res) => {
     const { date = today(), ...query } = DailyQuery.parse(req.query);
@@ -130,13 +131,15 @@ function trendsText({ days, ...rest }: Trends): string {
 
 const PSEUDONYM = /^[0-9a-f]{32}$/;
 
-/** What a query asks for; a physician may be named, and is looked for by their pseudonym. */
-export const sliceReader = (pseudonym: (personal: string) => string) => (query: { [name in keyof typeof SliceQuery]?: z.infer<(typeof SliceQuery)[name]> }): Slice | undefined => {
+/** What a query asks for; a physician, a scanner or an institution may be named, and is looked for by the pseudonym. */
+export const sliceReader = (pseudonyms: Pick<Pseudonyms, 'of' | 'place'>) => (query: { [name in keyof typeof SliceQuery]?: z.infer<(typeof SliceQuery)[name]> }): Slice | undefined => {
   const dimension = DIMENSIONS.find(name => query[name] !== undefined);
   if (!dimension) return undefined;
   const value = query[dimension]!;
-  const personal = dimension === 'physician' && value !== UNKNOWN && !PSEUDONYM.test(value);
-  return { dimension, value: personal ? physicianPseudonym(pseudonym, value) : value };
+  if (value === UNKNOWN) return { dimension, value };
+  if (dimension === 'scanner' || dimension === 'site') return { dimension, value: pseudonyms.place(dimension, value) };
+  const personal = dimension === 'physician' && !PSEUDONYM.test(value);
+  return { dimension, value: personal ? physicianPseudonym(name => pseudonyms.of(name), value) : value };
 };
 
 const mostRuns = (of: ReadonlyMap<string, Tally>) => [...of].filter(([, tally]) => runsOf(tally) > 0).sort(([, a], [, b]) => runsOf(b) - runsOf(a));

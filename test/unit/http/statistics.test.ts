@@ -26,7 +26,7 @@ beforeEach(async () => {
   delete config.PUBLIC_URL;
   const app = express();
   app.use(authenticate({ tokens: undefined as never, auth: 'off' }));
-  app.use('/api/v1', statisticsRouter({ statistics: new StatisticsRepository(db), mlflow: { experimentId: () => experimentId() }, config, now: () => NOW, pseudonym: personal => createHash('md5').update(personal).digest('hex') }));
+  app.use('/api/v1', statisticsRouter({ statistics: new StatisticsRepository(db), mlflow: { experimentId: () => experimentId() }, config, now: () => NOW, pseudonyms: { of: personal => createHash('md5').update(personal).digest('hex'), place: (_kind, name) => name } }));
   app.use(errorHandler(pino({ level: 'silent' })));
   await new Promise<void>(resolve => { server = app.listen(0, '127.0.0.1', () => resolve()); });
 });

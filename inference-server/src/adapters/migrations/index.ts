@@ -8,6 +8,7 @@ import * as feedAndDeliveries from './030-feed-and-deliveries.ts';
 import * as auditChain from './040-audit-chain.ts';
 import * as segOn from './050-seg-on.ts';
 import * as reviews from './060-reviews.ts';
+import * as pseudonymGeneration from './091-pseudonym-generation.ts';
 
 /** In the order of their names; a released one is never changed. */
 export const migrations: Record<string, Migration> = {
@@ -20,4 +21,5 @@ export const migrations: Record<string, Migration> = {
   '040-audit-chain': auditChain,
   '050-seg-on': segOn,
   '060-reviews': reviews,
+  '091-pseudonym-generation': pseudonymGeneration,
 };
