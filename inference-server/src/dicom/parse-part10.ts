@@ -22,10 +22,10 @@ export const parseHeader = (bytes: Uint8Array): ParsedDataSet => parse(bytes, { 
 /** Parses a whole Part 10 file, with the fragments of compressed pixel data. @throws PixelDataError as `parseHeader` does. */
 export const parseWhole = (bytes: Uint8Array): ParsedDataSet => parse(bytes, {});
 
-const MOST_INFLATED_BYTES = 512 * 1024 ** 2;
-/** Images shrink to a tenth at best, zeros to a thousandth. */
-const MOST_INFLATION = 50;
-const ALWAYS_INFLATED_BYTES = 16 * 1024 ** 2;
+const MOST_INFLATED_BYTES = 256 * 1024 ** 2;
+/** Images shrink to a tenth at best, zeros to a thousandth; each 8 bytes of zeros are an element that takes time to parse. */
+const MOST_INFLATION = 30;
+const ALWAYS_INFLATED_BYTES = 4 * 1024 ** 2;
 
 /** What a deflated file (PS3.5 §A.5) holds, behind its own first bytes; a small file that unfolds without end is refused. */
 function inflated(bytes: Uint8Array, begin: number): Uint8Array {
@@ -40,10 +40,12 @@ function parse(bytes: Uint8Array, options: { untilTag?: string }): ParsedDataSet
   } catch (cause) {
     // The parser's own messages can hold values of the file, so they are not passed on.
     throw isEndOfData(cause)
-      ? new PixelDataError('PIXEL_DATA_TRUNCATED', 'A file of the series ends before its data does')
+      ? endsEarly()
       : new PixelDataError('PIXEL_DATA_UNREADABLE', 'A file of the series has a header that is not valid DICOM');
   }
 }
+
+const endsEarly = (): PixelDataError => new PixelDataError('PIXEL_DATA_TRUNCATED', 'A file of the series ends before its data does');
 
 /** The parser throws strings, errors, and objects with an `exception`. */
 function isEndOfData(thrown: unknown): boolean {
@@ -69,6 +71,7 @@ const BINARY: Partial<Record<Vr, { readonly bytes: number; readonly read: Number
 export function textOf(dataSet: ParsedDataSet, keyword: Keyword, charset: TextDecoder = LATIN): string | undefined {
   const element = elementOf(dataSet, keyword);
   if (!element?.length || element.items) return undefined;
+  if (element.dataOffset + element.length > dataSet.byteArray.length) throw endsEarly();
   const binary = BINARY[ATTRIBUTES[keyword][1]];
   if (binary) return Array.from({ length: Math.floor(element.length / binary.bytes) }, (_, i) => binary.read(dataSet, element.tag, i)).join('\\');
   const { byteArray } = dataSet;
