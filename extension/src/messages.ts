@@ -253,6 +253,9 @@ const EXPLANATIONS: Record<string, Record<Language, Explanation>> = {
   ORTHANC_REFUSED: failure('The image archive (Orthanc) refused the request.', 'L’archive d’images (Orthanc) a refusé la demande.'),
   TIMED_OUT: failure('The segmentation took too long and was stopped.', 'La segmentation a duré trop longtemps et a été arrêtée.'),
   WORKER_CRASHED: failure('The segmentation stopped unexpectedly.', 'La segmentation s’est arrêtée de façon inattendue.'),
+  QUEUE_FULL: failure('Too many segmentations wait already.', 'Trop de segmentations sont déjà en attente.', {
+    en: 'Try again in a few minutes.', fr: 'Réessayez dans quelques minutes.',
+  }),
   RUN_ENDED: failure('The run has already ended.', 'Le calcul est déjà terminé.', { en: 'Reload the page to see it.', fr: 'Rechargez la page pour le voir.' }),
   SERVER_UNREACHABLE: failure('The segmentation server does not answer.', 'Le serveur de segmentation ne répond pas.', {
     en: 'Check the network and try again. A run that was started goes on.', fr: 'Vérifiez le réseau et réessayez. Un calcul lancé continue.',

@@ -25,6 +25,10 @@ const Env = z.object({
   /** Station names of scanners and names of institutions, with semicolons between, that statistics may show as they are; of all others they have pseudonyms. */
   STATISTICS_NAMES: z.string().default(''),
   INFERENCE_TIMEOUT_MS: z.coerce.number().positive().default(600_000),
+  /** Runs that may wait; more are refused until some are done. Routed studies wait in Orthanc at four fifths of it. */
+  QUEUE_LIMIT: z.coerce.number().int().positive().default(1_000),
+  /** Uploads that one gateway takes at the same time; more are asked to come back. */
+  UPLOADS_AT_ONCE: z.coerce.number().int().positive().default(32),
   INFERENCE_THREADS: z.coerce.number().int().min(0).default(0),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   /** Set behind a TLS proxy, so that cookies are Secure. */

@@ -18,6 +18,7 @@ import { WorkRepository } from './adapters/work-repository.ts';
 import { WorkerRepository } from './adapters/worker-repository.ts';
 import { modelFolders, type Config } from './config.ts';
 import type { ModelCatalogue, ReviewWriter, StudyDirectory } from './flow/ports.ts';
+import { RunFollowers } from './flow/follow-runs.ts';
 import { QueueView } from './flow/queue-view.ts';
 import { StudyIndex } from './flow/study-index.ts';
 
@@ -29,6 +30,7 @@ export interface Context {
   readonly db: Database;
   readonly runs: RunRepository;
   readonly queue: QueueView;
+  readonly followers: RunFollowers;
   readonly work: WorkRepository;
   readonly index: StudyIndex;
   readonly workers: WorkerRepository;
@@ -62,11 +64,12 @@ export async function openContext(config: Config, part: 'gateway' | 'worker', st
   pseudonyms.generation(); // a missing or bad key stops the start
   const db = await openDatabase(config.DATABASE_URL ?? `sqlite:${join(config.CEREBLOOM_HOME, 'cerebloom.db')}`);
   const runs = new RunRepository(db, statisticsListener);
+  const queue = new QueueView(runs, now);
   const orthanc = openOrthanc(config, GATEWAY_PATIENCE_MS);
   const mlflow = new MlflowClient(config.MLFLOW_URL);
   const models = openModels(config);
   return {
-    config, log, now, db, identities: config.OIDC_ISSUER === undefined ? undefined : new IdentityProvider({ issuer: config.OIDC_ISSUER, audience: config.OIDC_AUDIENCE!, roleClaim: config.OIDC_ROLE_CLAIM }), runs, queue: new QueueView(runs, now), work: new WorkRepository(db), index: new StudyIndex(orthanc, now), workers: new WorkerRepository(db, now), tokens: new TokenRepository(db, now),
+    config, log, now, db, identities: config.OIDC_ISSUER === undefined ? undefined : new IdentityProvider({ issuer: config.OIDC_ISSUER, audience: config.OIDC_AUDIENCE!, roleClaim: config.OIDC_ROLE_CLAIM }), runs, queue, followers: new RunFollowers(runs, queue, log), work: new WorkRepository(db), index: new StudyIndex(orthanc, now), workers: new WorkerRepository(db, now), tokens: new TokenRepository(db, now),
     audit: new AuditLog(db, now, auditKey(config.CEREBLOOM_HOME)), statistics: new StatisticsRepository(db), outbox: new OutboxRepository(db), orthanc, studies: orthanc, reviewWriter: new ReviewThreads(), mlflow, models,
     availability: new ModelAvailability(models),
     catalogue: { manifest: async id => (await models.find(id ?? config.DEFAULT_MODEL)).manifest },

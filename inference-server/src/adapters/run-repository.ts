@@ -1,6 +1,6 @@
 import { sql, type Expression, type ExpressionBuilder, type Insertable, type Selectable, type SqlBool, type Transaction } from 'kysely';
 import type { CreateReview, Review, ReviewHistory, Run, RunEvent, RunResult } from '../contract/runs.ts';
-import { RequestError } from '../domain/errors.ts';
+import { RequestError, UnavailableError } from '../domain/errors.ts';
 import { runIdAfter } from '../domain/run-id.ts';
 import type { RunState, Stage, Trigger } from '../domain/run.ts';
 import type { SeriesIdentity, SeriesSelection } from '../domain/study.ts';
@@ -23,6 +23,9 @@ export interface RunRecord extends Omit<Run, 'queuePosition' | 'etaSeconds'> {
   readonly cancelRequested: boolean;
   readonly supersededBy: string | null;
 }
+
+/** How a run stands, without what it is about. */
+export type RunProgress = Pick<RunRecord, 'id' | 'state' | 'stage' | 'progress' | 'priority' | 'attempts' | 'model' | 'error'>;
 
 export type NewRun = Pick<RunRecord,
   'id' | 'identity' | 'studyInstanceUid' | 'patientPseudonym' | 'responsiblePhysician' | 'physicianPseudonym' | 'scanner' | 'site' | 'model' | 'pipelineVersion' | 'trigger'
@@ -82,6 +85,8 @@ export const AT_ONCE = 0;
 /** Nobody leases or postpones for longer: an instant farther away was written before the clock was set back. */
 const FARTHEST_MS = 15 * 60_000;
 
+const QUEUE_FULL_SECONDS = 60;
+
 const ACTIVE = ['queued', 'running'] as const;
 const DAY_MS = 86_400_000;
 /** Runs held at once while all are gone through. */
@@ -101,6 +106,16 @@ export class RunRepository {
     return load(this.#db, id);
   }
 
+  /** How those that exist stand, in no order. */
+  async progressOf(ids: readonly string[]): Promise<RunProgress[]> {
+    const rows = await this.#db.selectFrom('runs').select(['id', 'state', 'stage', 'progress', 'priority', 'attempts', 'model_id', 'model_version', 'error_code', 'error_message'])
+      .where('id', 'in', ids).execute();
+    return rows.map(row => ({
+      id: row.id, state: row.state, stage: row.stage, progress: row.progress, priority: row.priority, attempts: row.attempts,
+      model: { id: row.model_id, version: row.model_version }, error: errorOf(row),
+    }));
+  }
+
   /** Newest first. */
   async list({ study, state, before, code, from, to, slice, limit }: RunFilter): Promise<RunRecord[]> {
     let query = this.#db.selectFrom('runs').selectAll().orderBy('id', 'desc').limit(limit);
@@ -116,15 +131,19 @@ export class RunRepository {
 
   /**
    * Queues a run, unless the same work is queued, running or (without `force`) completed: then that run is the answer.
+   * @param mostQueued so many runs may wait before this one.
    * @returns the run that stands for the work, and whether it is new.
+   * @throws UnavailableError QUEUE_FULL
    */
-  async enqueue(run: NewRun, now: number, force = false, also?: Also): Promise<{ run: RunRecord; created: boolean }> {
+  async enqueue(run: NewRun, now: number, force = false, also?: Also, mostQueued = Infinity): Promise<{ run: RunRecord; created: boolean }> {
     return this.#db.transaction().execute(async trx => {
       const known = await newestOf(trx, run.identity, force ? ACTIVE : [...ACTIVE, 'completed']);
       if (known) {
         await also?.(trx, known);
         return { run: known, created: false };
       }
+      const { waiting } = await trx.selectFrom('runs').select(eb => eb.fn.countAll<number>().as('waiting')).where('state', '=', 'queued').executeTakeFirstOrThrow();
+      if (Number(waiting) >= mostQueued) throw new UnavailableError('QUEUE_FULL', `${waiting} runs wait already; ask again later`, undefined, QUEUE_FULL_SECONDS);
       const id = await inOrder(trx, run.id);
       await trx.insertInto('runs').values(toRow({ ...run, id }, now)).onConflict(conflict => conflict.doNothing()).execute();
       const stands = await load(trx, id) ?? await newestOf(trx, run.identity, ACTIVE);
@@ -275,12 +294,17 @@ export class RunRepository {
   }
 
   /** The place of a queued run, 1 is next; null for any other. */
-  async queuePosition(run: RunRecord): Promise<number | null> {
+  async queuePosition(run: Pick<RunRecord, 'id' | 'state' | 'priority'>): Promise<number | null> {
     if (run.state !== 'queued') return null;
     const { ahead } = await this.#db.selectFrom('runs').select(eb => eb.fn.countAll<number>().as('ahead')).where('state', '=', 'queued')
       .where(eb => eb.or([eb('priority', '>', run.priority), eb.and([eb('priority', '=', run.priority), eb('id', '<', run.id)])]))
       .executeTakeFirstOrThrow();
     return Number(ahead) + 1;
+  }
+
+  /** Ids of the runs that wait, in the order in which they will be taken. */
+  async queueOrder(): Promise<string[]> {
+    return (await this.#db.selectFrom('runs').select('id').where('state', '=', 'queued').orderBy('priority', 'desc').orderBy('id').execute()).map(({ id }) => id);
   }
 
   /** Runs that are being computed. */
@@ -331,7 +355,7 @@ export class RunRepository {
   }
 
   /** Events after `seq`, oldest first. */
-  async eventsAfter(id: string, seq: number): Promise<{ seq: number; event: RecordedEvent }[]> {
+  async eventsAfter(id: string, seq: number): Promise<NumberedEvent[]> {
     const rows = await this.#db.selectFrom('run_events').select(['seq', 'event_json'])
       .where('run_id', '=', id).where('seq', '>', seq).orderBy('seq').execute();
     return rows.map(row => ({ seq: row.seq, event: JSON.parse(row.event_json) }));
@@ -371,6 +395,8 @@ export class RunRepository {
 
 /** An event as it is kept; where it stands in the queue and how long it will take are reckoned when it is sent. */
 export type RecordedEvent = Omit<RunEvent, 'queuePosition' | 'etaSeconds'>;
+/** Numbers rise with time, within one run. */
+export interface NumberedEvent { readonly seq: number; readonly event: RecordedEvent }
 
 /** Whether a run counts in the slice; see `slicesOf`. */
 export function inSlice(eb: ExpressionBuilder<Schema, 'runs'>, { dimension, value }: Slice): Expression<SqlBool> {
@@ -395,6 +421,9 @@ async function inOrder(trx: Transaction<Schema>, id: string): Promise<string> {
 }
 
 const errorColumns = (error: RunError) => ({ error_code: error.code, error_message: error.message });
+
+const errorOf = (row: Pick<Selectable<RunsTable>, 'error_code' | 'error_message'>): RunError | null =>
+  (row.error_code === null ? null : { code: row.error_code, message: row.error_message ?? '' });
 
 async function nextRun(db: Database, now: number, lock = ''): Promise<string | undefined> {
   const found = await sql<{ id: string }>`
@@ -453,7 +482,7 @@ export function toRecord(row: Selectable<RunsTable>): RunRecord {
     series: JSON.parse(row.series_json), identities: JSON.parse(row.identities_json), destination: row.destination, segOn: row.seg_on,
     queuedAt: new Date(row.queued_at_ms).toISOString(), startedAt: instant(row.started_at_ms), finishedAt: instant(row.finished_at_ms),
     attempts: row.attempts, cancelRequested: row.cancel_requested === 1, secondsPerStage: JSON.parse(row.seconds_per_stage_json),
-    error: row.error_code === null ? null : { code: row.error_code, message: row.error_message ?? '' },
+    error: errorOf(row),
     result: row.result_json === null ? null : JSON.parse(row.result_json),
     supersededBy: row.superseded_by, review: row.review_json === null ? null : JSON.parse(row.review_json), reviewRevision: row.review_revision,
   };

@@ -49,6 +49,7 @@ export function openApi() {
             404: problem('`STUDY_NOT_FOUND`, `MODEL_NOT_FOUND`'),
             422: problem('`SERIES_MISSING`, `NOT_MR`, `SERIES_NOT_IN_STUDY`: the study can\'t be segmented; `runId` names the failed run'),
             502: problem('`ORTHANC_UNAVAILABLE`, `ORTHANC_REFUSED`'),
+            503: { ...problem('`QUEUE_FULL`, `DATABASE_LOCKED`, `DATABASE_UNAVAILABLE`: ask again after `Retry-After` seconds'), headers: z.object({ 'Retry-After': z.string() }) },
           },
         },
         get: read('Runs, newest first', RunPage, { tags: ['Runs'], requestParams: { query: ListRuns } }),

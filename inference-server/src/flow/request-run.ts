@@ -33,7 +33,14 @@ export interface RequestDeps {
   readonly runs: RunRepository;
   readonly pseudonyms: Pick<Pseudonyms, 'of' | 'place' | 'generation'>;
   readonly now: () => number;
+  readonly config: {
+    /** Runs that may wait. */
+    readonly QUEUE_LIMIT: number;
+  };
 }
+
+/** Of the queue: what arrives by itself leaves some room for those who click. */
+const SHARE_OF_ROUTING = 0.8;
 
 /** Told inside the transaction that records the run. */
 export type Also = (trx: Transaction<Schema>, run: RunRecord) => Promise<void>;
@@ -41,7 +48,7 @@ export type Also = (trx: Transaction<Schema>, run: RunRecord) => Promise<void>;
 /**
  * Finds out at once whether the study can be segmented, and queues it; the same work is never queued twice.
  * A study that can't be segmented leaves a failed run (skipped, where nobody but a rule asked), so that statistics know of it.
- * @throws StudyNotFoundError, ModelError, UpstreamError; RunRefusedError with the id of that run
+ * @throws StudyNotFoundError, ModelError, UpstreamError, UnavailableError QUEUE_FULL; RunRefusedError with the id of that run
  */
 export async function requestRun(deps: RequestDeps, request: RunRequest, also?: Also): Promise<{ run: RunRecord; created: boolean }> {
   const model = await deps.models.manifest(request.modelId);
@@ -56,7 +63,8 @@ export async function requestRun(deps: RequestDeps, request: RunRequest, also?: 
     throw new RunRefusedError(cause, run.id);
   }
   const run = await newRun(deps, request, model, workOf(identityOf(study, selection.used, model), request.segOn ?? 'reference'), selection);
-  return deps.runs.enqueue(run, deps.now(), request.force, also);
+  const limit = deps.config.QUEUE_LIMIT * (request.trigger === 'routing' ? SHARE_OF_ROUTING : 1);
+  return deps.runs.enqueue(run, deps.now(), request.force, also, limit);
 }
 
 /** Records that a study is not segmented, and why. */

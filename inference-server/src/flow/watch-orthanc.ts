@@ -3,7 +3,7 @@ import type { AuditLog } from '../adapters/audit-log.ts';
 import type { Logger } from '../adapters/logger.ts';
 import type { Change, OrthancClient } from '../adapters/orthanc-client.ts';
 import { recordDecision, type Candidate, type FeedPosition, type RoutingRepository } from '../adapters/routing-repository.ts';
-import { AppError, RunRefusedError, StudyNotFoundError, UpstreamError } from '../domain/errors.ts';
+import { AppError, RunRefusedError, StudyNotFoundError, UnavailableError, UpstreamError } from '../domain/errors.ts';
 import { contentOf } from '../domain/identity.ts';
 import { firstRule, type Routing } from '../domain/routing.ts';
 import type { Manifest } from '../domain/manifest.ts';
@@ -104,6 +104,8 @@ export async function judgeDue(deps: WatchDeps): Promise<void> {
         await routings.judged(candidate);
         continue;
       }
+      // it stays the next one
+      if (error instanceof UnavailableError && error.code === 'QUEUE_FULL') return;
       log.error({ orthancStudy: candidate.orthancStudyId, attempts: candidate.attempts + 1, err: error }, 'a study can\'t be routed yet');
       await routings.postpone(candidate, now() + Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** candidate.attempts), true);
       if (error instanceof UpstreamError && error.code === 'ORTHANC_UNAVAILABLE') return;

@@ -4,7 +4,7 @@ import express, { Router, type Request, type RequestHandler, type Response } fro
 import { createProxyMiddleware } from 'http-proxy-middleware';
 import { basicAuthorization } from '../adapters/orthanc-client.ts';
 import type { Permission } from '../domain/access.ts';
-import { RequestError, UpstreamError } from '../domain/errors.ts';
+import { RequestError, UnavailableError, UpstreamError } from '../domain/errors.ts';
 import type { AuditLog } from '../adapters/audit-log.ts';
 import { addressOf, callerOf, requires } from './access.ts';
 import { auditStudies } from './audit-studies.ts';
@@ -21,6 +21,7 @@ interface GatewayDeps {
     readonly OHIF_DIR?: string | undefined;
     readonly PLUGINS_DIR?: string | undefined;
     readonly OIDC_ISSUER?: string | undefined;
+    readonly UPLOADS_AT_ONCE: number;
   };
   /** The text of OHIF's `app-config.js`. */
   readonly appConfig: string;
@@ -37,12 +38,13 @@ const LEADS_UP = /(\.|%(25)*2e){2}(\/|\\|%(25)*(2f|5c)|&|$)/i;
 /** By these OHIF can be told to fetch its studies or its settings from elsewhere, and sends its token along (CVE-2026-12473). */
 const LEAKING_PARAMETERS = ['url', 'configurl'];
 const HASHED_FILE = /\.[0-9a-f]{16,20}\.(js|css|wasm)$|[/\\][0-9a-f]{16,20}\.(wasm|png|svg|woff2?)$/;
+const UPLOAD_PAUSE_SECONDS = 5;
 const A_YEAR_MS = 365 * 86_400_000;
 
 /** What stands behind the one door: Orthanc's DICOMweb, MLflow's pages, our plugins and the stock OHIF viewer. */
 export function gatewayRouter(deps: GatewayDeps): Router {
   const router = Router();
-  router.use('/dicom-web', dicomWebRules(), auditStudies(deps.audit, deps.now), proxy(deps.config.ORTHANC_URL, '/dicom-web', 'ORTHANC_UNAVAILABLE', {
+  router.use('/dicom-web', dicomWebRules(), limitUploads(deps.config.UPLOADS_AT_ONCE), auditStudies(deps.audit, deps.now), proxy(deps.config.ORTHANC_URL, '/dicom-web', 'ORTHANC_UNAVAILABLE', {
     keepHost: true, publicUrl: deps.config.PUBLIC_URL, authorization: deps.config.ORTHANC_USER === undefined ? undefined : basicAuthorization(deps.config.ORTHANC_USER, deps.config.ORTHANC_PASSWORD ?? ''),
   }));
   router.get('/mlflow', (req, res, next) => (req.originalUrl.split('?')[0] === '/mlflow' ? res.redirect(302, '/mlflow/') : next()));
@@ -79,6 +81,18 @@ function dicomWebRules(): RequestHandler[] {
     next();
   };
   return [shape, requires((req): Permission => (req.method === 'POST' ? 'store' : 'view'))];
+}
+
+/** Each upload holds a thread of Orthanc, which must keep some for those who read. */
+function limitUploads(atOnce: number): RequestHandler {
+  let uploads = 0;
+  return (req, res, next) => {
+    if (req.method !== 'POST') return next();
+    if (uploads >= atOnce) throw new UnavailableError('TOO_MANY_UPLOADS', `${atOnce} uploads are under way; send this one again in a moment`, undefined, UPLOAD_PAUSE_SECONDS);
+    uploads++;
+    res.once('close', () => uploads--);
+    next();
+  };
 }
 
 /** Neither the path nor the path of an artefact in the query leads up or elsewhere. */

@@ -7,6 +7,7 @@ import { ExportQuery } from '../contract/run-export.ts';
 import { RequestError } from '../domain/errors.ts';
 import { isFinal } from '../domain/run.ts';
 import type { StudyUid } from '../domain/uid.ts';
+import type { RunFollowers } from '../flow/follow-runs.ts';
 import { exportRuns } from '../flow/export-runs.ts';
 import { requestRun, type RequestDeps } from '../flow/request-run.ts';
 import { reviewRun, type ReviewDeps } from '../flow/review-run.ts';
@@ -19,6 +20,7 @@ import { sliceReader } from './statistics.ts';
 
 export interface RunsDeps extends RequestDeps, ReviewDeps {
   readonly queue: QueueView;
+  readonly followers: RunFollowers;
   readonly audit: AuditLog;
   /** Aborted when the server stops. */
   readonly stopping: AbortSignal;
@@ -77,7 +79,8 @@ export function runsRouter(deps: RunsDeps): Router {
   });
 
   router.get('/runs/:id/events', requires('view'), async (req, res) => {
-    await streamEvents(req, res, await existingRun(runs, req.params.id as string), deps);
+    const { id } = await existingRun(runs, req.params.id as string);
+    streamEvents(req, res, id, deps);
   });
 
   router.post('/runs/:id/cancel', requires('run'), async (req, res) => {
