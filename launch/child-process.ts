@@ -37,13 +37,14 @@ const LOG_LIMIT_BYTES = 20 * 1024 * 1024;
 /**
  * Starts a process that cannot outlive this one: `setpriv` (util-linux, on every Debian and Ubuntu) has the kernel
  * send it SIGTERM when its parent is gone, even by SIGKILL. It leads a process group of its own, so that a Ctrl-C in
- * the terminal reaches only the supervisor, which stops the parts in order.
+ * the terminal reaches only the supervisor, which stops the parts in order. `prlimit` (of the same package) forbids
+ * core dumps: the memory of every part holds images and names.
  */
 export async function startProcess(command: Command): Promise<ChildProcess> {
   mkdirSync(dirname(command.logFile), { recursive: true, mode: 0o700 });
   keepLogShort(command.logFile);
   const log = openSync(command.logFile, 'a', 0o600);
-  const child = spawn('setpriv', ['--pdeathsig', 'TERM', '--', command.file, ...command.args], {
+  const child = spawn('prlimit', ['--core=0:0', 'setpriv', '--pdeathsig', 'TERM', '--', command.file, ...command.args], {
     cwd: command.cwd,
     env: { ...command.env },
     stdio: ['ignore', log, log],

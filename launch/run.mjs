@@ -191,9 +191,9 @@ function runTypeScript(node, file, args) {
   });
 }
 
-/** setpriv (util-linux) has the kernel send SIGTERM to the command when this process is gone, even by SIGKILL. */
+/** setpriv (util-linux) has the kernel send SIGTERM to the command when this process is gone, even by SIGKILL; prlimit forbids core dumps, which would hold names. */
 function dyingWithThis(file, args) {
-  return existsSync('/usr/bin/setpriv') ? ['/usr/bin/setpriv', ['--pdeathsig', 'TERM', '--', file, ...args]] : [file, args];
+  return existsSync('/usr/bin/setpriv') ? ['/usr/bin/prlimit', ['--core=0:0', '/usr/bin/setpriv', '--pdeathsig', 'TERM', '--', file, ...args]] : [file, args];
 }
 
 /** npm can't pass a SIGKILL on: when npm is gone, so is the one who could stop the command. */

@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { ComputeProcess } from './adapters/compute-process.ts';
+import { PendingResults } from './adapters/pending-results.ts';
 import { ConfigError, readConfig } from './config.ts';
-import { openContext } from './context.ts';
+import { openContext, pendingFolder } from './context.ts';
 import { keepWorker } from './flow/keep-worker.ts';
 
 /** The keeper: holds the lease, watches for cancellation and time, and replaces the computing process when it dies. */
@@ -15,7 +16,7 @@ try {
   const id = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   process.stdout.write(`Worker ${id} waits for runs\n`);
   await keepWorker({
-    runs: context.runs, workers: context.workers, log: context.log, now: context.now, id, host: hostname(),
+    runs: context.runs, workers: context.workers, pending: new PendingResults(pendingFolder(config)), log: context.log, now: context.now, id, host: hostname(),
     computer: new ComputeProcess(fileURLToPath(import.meta.resolve('./compute.ts'))), timeoutMs: config.INFERENCE_TIMEOUT_MS,
   }, stopping.signal);
   await context.close();

@@ -1,5 +1,6 @@
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { Random } from '../../demo/src/phantom/random.ts';
 import { openApi } from '../../inference-server/src/contract/openapi.ts';
 import type { Role } from '../../inference-server/src/domain/access.ts';
@@ -50,6 +51,16 @@ const MULTIPART: readonly string[] = [
   '', '--b', '--b\r\n', '--b--', '--b\r\nContent-Type: application/dicom\r\n\r\n', `--b\r\nContent-Type: application/dicom\r\n\r\n${'\0'.repeat(132)}DICM\r\n--b--`, '--b\r\n'.repeat(2_000), `--b\r\n${'X: y\r\n'.repeat(2_000)}\r\n\r\n--b--`,
   '--b\r\nContent-Type: application/dicom\r\nContent-Length: 99999999999\r\n\r\nx\r\n--b--',
 ];
+const DICOM_JSON: readonly string[] = [
+  '[{"__proto__":{"vr":"PN","Value":["x"]},"00080018":{"vr":"UI","Value":["1.2"]}}]', '[{"00100010":{"vr":"PN","Value":[{"__proto__":{"admin":true}}]}}]', '[{"constructor":{"prototype":{"role":"admin"}}}]',
+  `[${'{"00081115":{"vr":"SQ","Value":['.repeat(2_000)}`, '[{"7FE00010":{"vr":"OW","BulkDataURI":"http://169.254.169.254/latest"}}]', '[{"7FE00010":{"vr":"OW","InlineBinary":"%%%"}}]', '{"00080005":{"vr":"CS","Value":["ISO_IR 192","\\u0000"]}}',
+];
+/** Small on the wire, without end when it is unpacked. */
+const BOMBS: Readonly<Record<string, Buffer>> = {
+  gzip: gzipSync(Buffer.alloc(200_000_000), { level: 9 }), deflate: deflateSync(Buffer.alloc(50_000_000)), br: brotliCompressSync(Buffer.alloc(50_000_000)),
+  // a bomb in a bomb, said to be packed twice
+  'gzip, gzip': gzipSync(gzipSync(Buffer.alloc(50_000_000))),
+};
 /** What the contract does not name: proxies, pages and paths that lead nowhere. */
 const OTHER_PATHS = ['/', '/viewer', '/docs', '/docs/', '/sign-in', '/plugins/', '/plugins/x.js', '/dicom-web/studies', '/dicom-web/studies/1.2/series/1.3/instances/1.4/frames/-1', '/dicom-web/instances?limit=-1', '/mlflow/', '/mlflow/ajax-api/2.0/mlflow/runs/search', '/openapi.json', '/%', '/%00', '/%ff', '//', '/..%2f', `/${'a/'.repeat(1_500)}`, '/api/v1/', '/api/v2/runs', '/API/V1/RUNS'];
 
@@ -82,7 +93,11 @@ function hostile(random: Random, templates: ReturnType<typeof operations>): Host
   let body: Hostile['body'];
   if (method !== 'GET' && method !== 'HEAD') {
     const form = random.uniform();
-    if (path.startsWith('/dicom-web')) [body, headers['Content-Type']] = [pick(random, MULTIPART), 'multipart/related; type="application/dicom"; boundary=b'];
+    if (random.uniform() < 0.02) {
+      const coding = pick(random, Object.keys(BOMBS));
+      [body, headers['Content-Encoding']] = [BOMBS[coding]!, coding];
+    } else if (path.startsWith('/dicom-web') && random.uniform() < 0.3) [body, headers['Content-Type']] = [pick(random, DICOM_JSON), pick(random, ['application/dicom+json', 'multipart/related; type="application/dicom+json"; boundary=b'])];
+    else if (path.startsWith('/dicom-web')) [body, headers['Content-Type']] = [pick(random, MULTIPART), 'multipart/related; type="application/dicom"; boundary=b'];
     else if (form < 0.4 && template.body.length > 0) body = JSON.stringify(Object.fromEntries(template.body.filter(() => random.uniform() < 0.7).map(name => [name, random.uniform() < 0.3 ? '1.2.3' : pick(random, VALUES)])));
     else if (form < 0.8) body = pick(random, BODIES);
     else body = Buffer.from(Array.from({ length: below(random, 300) }, () => random.bits() & 0xff));
@@ -105,7 +120,9 @@ export async function fuzzApi({ url, tokens }: { url: string; tokens: Readonly<R
       const request = hostile(random, templates);
       const role = pick(random, ['reader', 'radiologist', 'service', 'admin'] as const);
       const begin = performance.now();
-      const answer = garbage ? await sendGarbage(url, random) : await send(url, tokens[role], request);
+      // each from another address: wrong tokens make one wait, and what waits is not tried
+      const headers = { 'X-Forwarded-For': `10.${(n >> 16) & 255}.${(n >> 8) & 255}.${n & 255}`, ...request.headers };
+      const answer = garbage ? await sendGarbage(url, random) : await send(url, tokens[role], { ...request, headers });
       slowestMs = Math.max(slowestMs, performance.now() - begin);
       statuses[answer.status] = (statuses[answer.status] ?? 0) + 1;
       const what = fault(answer, request);

@@ -42,7 +42,7 @@ describe.skipIf(!hasOrthanc)('hostile requests', () => {
   let server: TestServer;
   beforeAll(async () => {
     orthanc = await anOrthanc();
-    server = await TestServer.start({ ORTHANC_URL: orthanc.url });
+    server = await TestServer.start({ ORTHANC_URL: orthanc.url, TRUST_PROXY: 'loopback' });
   });
   afterAll(async () => {
     await server?.stop();

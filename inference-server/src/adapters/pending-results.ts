@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DicomFile } from '../domain/run.ts';
 import type { InstanceUid, SeriesUid } from '../domain/uid.ts';
@@ -15,6 +15,8 @@ interface Index {
  */
 export class PendingResults<Answer> {
   readonly #folder: string;
+  /** Drafts that are being written now. */
+  readonly #mine = new Set<string>();
 
   /** @param folder on a file system of its own data: it holds medical images. */
   constructor(folder: string) {
@@ -23,13 +25,19 @@ export class PendingResults<Answer> {
 
   /** @param answer JSON; what is told of the run once its files are stored. */
   async keep(identity: string, files: readonly DicomFile[], answer: Answer): Promise<void> {
-    const draft = join(this.#folder, `.draft-${randomUUID()}`);
-    await mkdir(draft, { recursive: true, mode: 0o700 });
-    for (const [n, file] of files.entries()) await writeFile(join(draft, `${n}.dcm`), file.bytes, { mode: 0o600, flush: true });
-    const index: Index = { files: files.map(({ sopInstanceUid, seriesUid }) => ({ sopInstanceUid, seriesUid })), answer };
-    await writeFile(join(draft, 'index.json'), JSON.stringify(index), { mode: 0o600, flush: true });
-    await this.remove(identity);
-    await rename(draft, join(this.#folder, identity));
+    const name = `${DRAFT}${identity}-${randomUUID()}`;
+    const draft = join(this.#folder, name);
+    this.#mine.add(name);
+    try {
+      await mkdir(draft, { recursive: true, mode: 0o700 });
+      for (const [n, file] of files.entries()) await writeFile(join(draft, `${n}.dcm`), file.bytes, { mode: 0o600, flush: true });
+      const index: Index = { files: files.map(({ sopInstanceUid, seriesUid }) => ({ sopInstanceUid, seriesUid })), answer };
+      await writeFile(join(draft, 'index.json'), JSON.stringify(index), { mode: 0o600, flush: true });
+      await this.remove(identity);
+      await rename(draft, join(this.#folder, identity));
+    } finally {
+      this.#mine.delete(name);
+    }
   }
 
   async find(identity: string): Promise<{ files: DicomFile[]; answer: Answer } | undefined> {
@@ -44,7 +52,23 @@ export class PendingResults<Answer> {
     return { files, answer: index.answer as Answer };
   }
 
+  /** Also what a process left that died while it kept the result: it holds a patient's name. */
   async remove(identity: string): Promise<void> {
-    await rm(join(this.#folder, identity), { recursive: true, force: true });
+    await this.#removeWhere(async name => name === identity || name.startsWith(`${DRAFT}${identity}-`) && !this.#mine.has(name));
+  }
+
+  /** Removes what nobody will ask for any more. @param before ms since 1970 */
+  async forget(before: number): Promise<void> {
+    await this.#removeWhere(async name => ((await stat(join(this.#folder, name)).catch(() => undefined))?.mtimeMs ?? Infinity) < before);
+  }
+
+  async #removeWhere(which: (name: string) => Promise<boolean>): Promise<void> {
+    const names = await readdir(this.#folder).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return [];
+      throw error;
+    });
+    for (const name of names) if (await which(name)) await rm(join(this.#folder, name), { recursive: true, force: true });
   }
 }
+
+const DRAFT = '.draft-';

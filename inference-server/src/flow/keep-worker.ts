@@ -12,6 +12,8 @@ export interface KeeperDeps {
   readonly runs: RunRepository;
   readonly workers: WorkerRepository;
   readonly computer: Computer;
+  /** Results that are computed and not stored: those of a run that ends without one hold a patient's name for nothing. */
+  readonly pending: { remove(identity: string): Promise<void>; forget(before: number): Promise<void> };
   readonly log: Pick<Logger, 'info' | 'error'>;
   readonly now: () => number;
   /** Unique among all workers that ever were: a lease belongs to it. */
@@ -45,6 +47,7 @@ type StopReason = 'cancelled' | 'timed-out' | 'stopping' | 'lost';
 /** Takes runs from the queue, one at a time, has them computed, and sees to it that each one ends. */
 export async function keepWorker(deps: KeeperDeps, stopping: AbortSignal): Promise<void> {
   const timing = { ...TIMING, ...deps.timing };
+  await deps.pending.forget(deps.now() - KEPT_TRYING_MS).catch((error: unknown) => deps.log.error({ err: error }, 'old results can\'t be removed'));
   const reports = reportUntilStopped(deps, timing, stopping);
   while (!stopping.aborted) {
     const worked = await takeOne(deps, timing, stopping).catch((error: unknown) => {
@@ -132,6 +135,7 @@ const crashed = (run: RunRecord, how: string): Outcome => ({
 async function end(deps: KeeperDeps, run: RunRecord, outcome: Outcome): Promise<void> {
   const { log } = deps;
   const ended = await finish(deps, run, outcome);
+  if (outcome.state !== 'completed') await deps.pending.remove(run.identity).catch((error: unknown) => log.error({ runId: run.id, err: error }, 'what the run left can\'t be removed'));
   if (!ended) {
     log.error({ runId: run.id }, 'another worker has taken the run');
     return;

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -41,5 +41,20 @@ describe('a result that waits to be stored', () => {
     await pending.remove('abc');
     expect(await pending.find('abc')).toBeUndefined();
     expect(existsSync(join(folder, 'pending/abc'))).toBe(false);
+  });
+
+  it('takes along what a process left that died while it kept it, and nothing of others', async () => {
+    mkdirSync(join(folder, 'pending/.draft-abc-1'), { recursive: true });
+    mkdirSync(join(folder, 'pending/.draft-abcd-1'));
+    await pending.remove('abc');
+    expect(readdirSync(join(folder, 'pending'))).toEqual(['.draft-abcd-1']);
+  });
+
+  it('is forgotten where nobody has asked for it since', async () => {
+    await pending.keep('abc', [file('1.2', [1])], { volume: 1 });
+    await pending.forget(Date.now() - 60_000);
+    expect(await pending.find('abc')).toBeDefined();
+    await pending.forget(Date.now() + 60_000);
+    expect(readdirSync(join(folder, 'pending'))).toEqual([]);
   });
 });

@@ -33,7 +33,7 @@ afterEach(async () => {
 
 function keep(over: Partial<KeeperDeps> = {}): void {
   kept.push(keepWorker({
-    runs, workers: new WorkerRepository(db, Date.now), computer: new ComputeProcess(SCRIPT), log: silent, now: Date.now, id: `w${kept.length}`, host: 'here',
+    runs, workers: new WorkerRepository(db, Date.now), computer: new ComputeProcess(SCRIPT), pending: { remove: async () => {}, forget: async () => {} }, log: silent, now: Date.now, id: `w${kept.length}`, host: 'here',
     timeoutMs: 60_000, timing: { watchMs: 20, idleMs: 20, unavailablePauseMs: 600_000 }, ...over,
   }, stopping.signal));
 }
@@ -141,5 +141,14 @@ describe('the keeper of a worker', () => {
     await vi.waitFor(() => expect(isAlive(pid())).toBe(false), { timeout: 10_000, interval: 20 });
     expect((await runs.find(id))!.state).toBe('running');
     rmSync(folder, { recursive: true });
+  });
+
+  it('leaves nothing of a run that ends without a result', async () => {
+    const removed: string[] = [];
+    keep({ pending: { remove: async identity => { removed.push(identity); }, forget: async () => {} } });
+    const failed = await ended(await queue('fails'));
+    const crashed = await ended(await queue('dies'));
+    await ended(await queue('completes'));
+    await vi.waitFor(() => expect(removed).toEqual([failed.identity, crashed.identity]));
   });
 });

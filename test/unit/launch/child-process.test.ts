@@ -30,6 +30,12 @@ describe('a process of ours', () => {
     expect(readFileSync(child.logFile, 'utf8')).toBe('out\nerr\n');
   });
 
+  it('can leave no core dump, which would hold names', async () => {
+    const child = await sh('ulimit -Hc; ulimit -Sc');
+    await child.exited;
+    expect(readFileSync(child.logFile, 'utf8')).toBe('0\n0\n');
+  });
+
   it('takes what it started itself along when it is stopped', async () => {
     const child = await sh('sleep 600 & echo $! > grandchild; wait');
     const grandchild = await numberIn(join(folder, 'grandchild'));
