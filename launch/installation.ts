@@ -33,7 +33,7 @@ export function readInstallation(env: Readonly<Record<string, string | undefined
     orthancPort,
     orthancDicomPort: readPort('ORTHANC_DICOM_PORT', env.ORTHANC_DICOM_PORT, 4242),
     mlflowPort,
-    url: `http://127.0.0.1:${port}`,
+    url: `${env.TLS_CERT ? 'https' : 'http'}://127.0.0.1:${port}`,
     orthancUrl: `http://127.0.0.1:${orthancPort}`,
     mlflowUrl: `http://127.0.0.1:${mlflowPort}`,
     pluginsDir: join(home, 'plugins'),

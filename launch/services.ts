@@ -154,7 +154,7 @@ export interface CereBloomOptions {
 /** The gateway; `env` has its PORT. @throws LaunchError */
 export async function spawnGateway({ home, env }: CereBloomOptions): Promise<Service> {
   const child = await startProcess({ ...nodeProgram('gateway', 'inference-server/src/main.ts', home), env });
-  const url = `http://127.0.0.1:${env.PORT}`;
+  const url = `${env.TLS_CERT ? 'https' : 'http'}://127.0.0.1:${env.PORT}`;
   return { ...child, url, healthUrl: `${url}/health/live`, healthTimeoutMs: 60_000 };
 }
 

@@ -10,7 +10,7 @@ import { buildPages } from '../pages/build.ts';
 import { demoStudyUid } from '../demo/src/make-demo-study.ts';
 import { makeDemoToken } from './demo-token.ts';
 import { mustExecute } from './execute.ts';
-import { waitUntilHealthy } from './health.ts';
+import { statusAt, waitUntilHealthy } from './health.ts';
 import { takeHome } from './home-lock.ts';
 import { type Installation, readInstallation, serverEnvironment, wantedPorts } from './installation.ts';
 import { LaunchError } from './launch-error.ts';
@@ -63,7 +63,7 @@ async function startOwnParts(installation: Installation, supervisor: Supervisor,
 }
 
 const isAccepted = async (url: string, token: string): Promise<boolean> =>
-  (await fetch(`${url}/api/v1/models`, { headers: { Authorization: `Bearer ${token}` } })).status !== 401;
+  await statusAt(`${url}/api/v1/models`, { Authorization: `Bearer ${token}` }) !== 401;
 
 function readDemo(home: string): Partial<Demo> | undefined {
   try {

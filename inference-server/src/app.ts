@@ -1,5 +1,6 @@
 import express, { type Express, type RequestHandler } from 'express';
 import type { RoutingRules } from './adapters/routing-file.ts';
+import { isHttps } from './config.ts';
 import { artefactsFolder, type Context } from './context.ts';
 import { auditRefusals, authenticate, requires } from './http/access.ts';
 import { docsRouter } from './http/docs.ts';
@@ -21,6 +22,9 @@ import { workListRouter } from './http/work-list.ts';
 /** A corrected label map: some hundred slices of a few kB. */
 const CORRECTION_LIMIT = '32mb';
 
+/** A compressed body may be small on the wire and without end when it is unpacked; nobody needs one. */
+const JSON_BODY = { type: () => true, inflate: false } as const;
+
 /** The gateway: one door for viewer, API, images and MLflow's pages. */
 export function buildApp(context: Context, appConfig: string, rules?: RoutingRules): Express {
   const { config, log } = context;
@@ -29,9 +33,9 @@ export function buildApp(context: Context, appConfig: string, rules?: RoutingRul
   app.set('query parser', 'simple');
   if (config.TRUST_PROXY) app.set('trust proxy', config.TRUST_PROXY);
   const { observe, router: metricsRoutes } = metrics(context);
-  app.use(observe, securityHeaders({ https: config.PUBLIC_URL?.startsWith('https:') ?? false }), pathsOnly);
+  app.use(observe, securityHeaders({ https: isHttps(config) }), pathsOnly);
   app.use(livenessRouter());
-  app.use(signInRouter({ ...context, secureCookies: config.PUBLIC_URL?.startsWith('https:') ?? false }));
+  app.use(signInRouter({ ...context, secureCookies: isHttps(config) }));
   // OHIF signs in at the provider by itself, so its files come before anyone is known
   if (config.OIDC_CLIENT_ID !== undefined) app.use(onlyViewerPaths(viewerRouter({ config, appConfig }, (_req, _res, next) => next())));
   app.use(authenticate({ ...context, auth: config.AUTH }));
@@ -42,8 +46,8 @@ export function buildApp(context: Context, appConfig: string, rules?: RoutingRul
   ];
   const operation = [readinessRouter({ ...context, rules }), metricsRoutes];
   for (const router of [...api, ...operation]) refuseOtherMethods(router);
-  app.use('/api/v1/runs/:id/review', requires('review'), express.json({ limit: CORRECTION_LIMIT, type: () => true }));
-  app.use('/api/v1', express.json({ limit: '64kb', type: () => true }), ...api, notFound);
+  app.use('/api/v1/runs/:id/review', requires('review'), express.json({ ...JSON_BODY, limit: CORRECTION_LIMIT }));
+  app.use('/api/v1', express.json({ ...JSON_BODY, limit: '64kb' }), ...api, notFound);
   app.use(...operation, docsRouter(), pagesRouter());
   app.use(gatewayRouter({ ...context, appConfig }));
   app.use(notFound, auditRefusals(context.audit), errorHandler(log));

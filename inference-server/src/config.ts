@@ -31,7 +31,10 @@ const Env = z.object({
   UPLOADS_AT_ONCE: z.coerce.number().int().positive().default(32),
   INFERENCE_THREADS: z.coerce.number().int().min(0).default(0),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
-  /** Set behind a TLS proxy, so that cookies are Secure. */
+  /** PEM files of the gateway's own certificate (with its chain) and private key: it then speaks HTTPS only. */
+  TLS_CERT: z.string().min(1).optional(),
+  TLS_KEY: z.string().min(1).optional(),
+  /** Where browsers reach the gateway; set behind a TLS proxy, so that cookies are Secure. */
   PUBLIC_URL: z.url().optional(),
   /** Addresses of reverse proxies whose `X-Forwarded-For` is believed, as Express's `trust proxy` takes them. */
   TRUST_PROXY: z.string().optional(),
@@ -52,6 +55,8 @@ const Env = z.object({
   AUTH: z.enum(['token', 'off']).default('token'),
   ROUTING: Flag.default(true),
 }).refine(({ OIDC_ISSUER, OIDC_AUDIENCE }) => (OIDC_ISSUER === undefined) === (OIDC_AUDIENCE === undefined), { path: ['OIDC_AUDIENCE'], message: 'OIDC_ISSUER and OIDC_AUDIENCE are set together' })
+  .refine(({ TLS_CERT, TLS_KEY }) => (TLS_CERT === undefined) === (TLS_KEY === undefined), { path: ['TLS_KEY'], message: 'TLS_CERT and TLS_KEY are set together' })
+  .refine(({ TLS_CERT, PUBLIC_URL = 'https:' }) => TLS_CERT === undefined || PUBLIC_URL.startsWith('https:'), { path: ['PUBLIC_URL'], message: 'must be https where TLS_CERT is set' })
   .refine(({ OIDC_ISSUER = 'https:' }) => OIDC_ISSUER.startsWith('https:') || /^http:\/\/(localhost|127\.0\.0\.1|\[::1\])[:/]?/.test(OIDC_ISSUER), { path: ['OIDC_ISSUER'], message: 'must be https, except on this machine' });
 export type Config = Readonly<z.infer<typeof Env>>;
 
@@ -72,3 +77,6 @@ export const modelFolders = (config: Pick<Config, 'MODELS_DIR' | 'CEREBLOOM_HOME
 
 /** Where `npm run models -- add` and `get` put what they bring. */
 export const addedModelsFolder = (config: Pick<Config, 'CEREBLOOM_HOME'>): string => join(config.CEREBLOOM_HOME, 'models');
+
+/** Whether browsers reach the gateway by HTTPS: its own, or that of a proxy before it. */
+export const isHttps = ({ TLS_CERT, PUBLIC_URL }: Pick<Config, 'TLS_CERT' | 'PUBLIC_URL'>): boolean => TLS_CERT !== undefined || (PUBLIC_URL?.startsWith('https:') ?? false);

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -18,6 +17,7 @@ import { deliverResults } from './flow/deliver-results.ts';
 import { exportAudit } from './flow/export-audit.ts';
 import { startPublisher } from './flow/publish-runs.ts';
 import { watchOrthanc } from './flow/watch-orthanc.ts';
+import { openDoor, TlsFileError } from './http/door.ts';
 import { utcHour } from './steps/statistics.ts';
 
 const STOP_MS = 5_000;
@@ -29,7 +29,10 @@ async function start(config: Config): Promise<() => Promise<void>> {
   const stopping = new AbortController();
   const context = await openContext(config, 'gateway', stopping.signal);
   const rules = config.ROUTING ? await openRules(context) : undefined;
-  const server = createServer(buildApp(context, appConfig(oidcClient(config)), rules));
+  const server = openDoor(
+    buildApp(context, appConfig(oidcClient(config)), rules), config.TLS_CERT === undefined ? undefined : { cert: config.TLS_CERT, key: config.TLS_KEY! },
+    error => context.log.error({ err: error }, 'the new TLS_CERT and TLS_KEY can\'t be used; the certificate before goes on'),
+  );
   // a study may be sent through the gateway over a slow line
   server.requestTimeout = HOUR_MS;
   server.headersTimeout = 30_000;
@@ -99,7 +102,7 @@ try {
   const config = readConfig(process.env);
   refuseOpenDoor(config);
   const stop = await start(config);
-  process.stdout.write(`CereBloom listens on http://${config.HOST}:${config.PORT}\n`);
+  process.stdout.write(`CereBloom listens on ${config.TLS_CERT === undefined ? 'http' : 'https'}://${config.HOST}:${config.PORT}\n`);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
       stop().then(() => process.exit(0), () => process.exit(1));
@@ -107,7 +110,7 @@ try {
   }
 } catch (error) {
   const taken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
-  const said = error instanceof ConfigError || error instanceof RoutingFileError || taken;
+  const said = error instanceof ConfigError || error instanceof RoutingFileError || error instanceof TlsFileError || taken;
   process.stderr.write(`The gateway can't start: ${taken ? `port ${process.env.PORT ?? 8000} is taken; set PORT` : (error as Error).message}\n`);
   if (!said) process.stderr.write(`${(error as Error).stack}\n${String((error as Error).cause ?? '')}\n`);
   process.exitCode = 1;

@@ -32,6 +32,8 @@ export function openLog({ home, level, part, rotates }: LogOptions): Logger {
   const present = () => statSync(file, { throwIfNoEntry: false });
   let inode = present()?.ino;
   const follow = () => {
+    // someone took the folder away: what is open goes on, and an error here would end the process
+    if (!existsSync(dirname(file))) return;
     const now = present();
     const full = now !== undefined && now.size > MAX_BYTES;
     if (rotates && full) rotate(file);

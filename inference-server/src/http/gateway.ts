@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { resolve } from 'node:path';
 import express, { Router, type Request, type RequestHandler, type Response } from 'express';
 import { createProxyMiddleware } from 'http-proxy-middleware';
@@ -151,12 +151,13 @@ function proxy(target: string, prefix: string, code: UpstreamError['code'], opti
     headers: { ...(options.authorization && { authorization: options.authorization }) },
     proxyTimeout: 300_000,
     on: {
-      proxyReq: outgoing => {
+      proxyReq: (outgoing, req) => {
         // our session and tokens are nobody else's business
         outgoing.removeHeader('cookie');
         for (const header of outgoing.getHeaderNames()) if (REWRITING_HEADERS.test(header)) outgoing.removeHeader(header);
-        if (options.publicUrl) {
-          const { host, protocol } = new URL(options.publicUrl);
+        const door = options.publicUrl ?? (isEncrypted(req) && HOST.test(req.headers.host ?? '') ? `https://${req.headers.host}` : undefined);
+        if (door !== undefined) {
+          const { host, protocol } = new URL(door);
           outgoing.setHeader('forwarded', `host=${host};proto=${protocol.slice(0, -1)}`);
         }
         if (!options.authorization) outgoing.removeHeader('authorization');
@@ -172,6 +173,9 @@ function proxy(target: string, prefix: string, code: UpstreamError['code'], opti
     },
   });
 }
+
+const HOST = /^(?:[\w.-]+|\[[0-9a-f:.]+\])(?::\d+)?$/i;
+const isEncrypted = ({ socket }: IncomingMessage): boolean => 'encrypted' in socket && socket.encrypted === true;
 
 function ohif(folder: string, provider: string | undefined): RequestHandler[] {
   const allowViewer = viewerPolicy(folder, provider);

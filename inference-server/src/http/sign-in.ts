@@ -24,7 +24,7 @@ export function signInRouter({ tokens, audit, now, secureCookies }: SignInDeps):
     sendPage(req, res, 200, undefined);
   });
 
-  router.post('/sign-in', express.urlencoded({ extended: false, limit: '4kb' }), async (req, res) => {
+  router.post('/sign-in', express.urlencoded({ extended: false, limit: '4kb', inflate: false }), async (req, res) => {
     refuseCrossSite(req);
     const address = addressOf(req) ?? 'unknown';
     const waitSeconds = throttle.waitSeconds(address);

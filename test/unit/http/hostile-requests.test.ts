@@ -1,5 +1,6 @@
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { aGateway } from '../../support/unit-app.ts';
 
@@ -112,6 +113,17 @@ describe('a wrong bearer token', () => {
     expect(answers.slice(0, 20)).toEqual(Array(20).fill(401));
     expect(answers.slice(21)).toContain(429);
     expect([await ask(gateway.tokens.reader, '192.0.2.7'), await ask(gateway.tokens.reader, '192.0.2.8')]).toEqual([429, 200]);
+    await gateway.stop();
+  });
+});
+
+describe('a compressed body', () => {
+  it.each(['/api/v1/runs', '/api/v1/runs/x/review', '/api/v1/work-list', '/sign-in'])('is not unpacked at %s, whatever is in it', async path => {
+    const gateway = await aGateway();
+    for (const [coding, body] of Object.entries({ gzip: gzipSync(Buffer.alloc(5_000_000)), br: brotliCompressSync(Buffer.alloc(5_000_000)) })) {
+      const answer = await fetch(gateway.url + path, { method: 'POST', body, headers: { Authorization: `Bearer ${gateway.tokens.admin}`, 'Content-Type': path === '/sign-in' ? 'application/x-www-form-urlencoded' : 'application/json', 'Content-Encoding': coding } });
+      expect([answer.status, (await answer.json() as { code: string }).code]).toEqual([415, 'UNSUPPORTED_MEDIA_TYPE']);
+    }
     await gateway.stop();
   });
 });
