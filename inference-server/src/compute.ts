@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { findBrainExtractor } from './adapters/brain-extractor.ts';
 import { ElastixRegistration } from './adapters/elastix-registration.ts';
 import { openLog } from './adapters/logger.ts';
-import { OnnxModel } from './adapters/onnx-model.ts';
+import type { OnnxModel } from './adapters/onnx-model.ts';
 import { PendingResults } from './adapters/pending-results.ts';
 import { modelFolders, readConfig } from './config.ts';
 import { artefactsFolder, openModels, openOrthanc, pendingFolder } from './context.ts';
@@ -35,7 +35,7 @@ async function loadModel(reference: string): Promise<OnnxModel> {
   if (loaded && isDeepStrictEqual(loaded.manifest, stored.manifest)) return loaded;
   await loaded?.close();
   loaded = undefined;
-  loaded = await OnnxModel.open(stored.manifest, bytes, config.INFERENCE_THREADS);
+  loaded = await models.open(stored, bytes);
   return loaded;
 }
 

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { ModelError } from '../domain/errors.ts';
-import { filesOf, Manifest } from '../domain/manifest.ts';
-import { dryRun, OnnxModel } from './onnx-model.ts';
+import { filesOf, Manifest, networksOf } from '../domain/manifest.ts';
+import { dryRun, OnnxModel, type ExternalData } from './onnx-model.ts';
 
 /** A model as it lies in a folder; nothing of it has been loaded. */
 export interface StoredModel {
@@ -13,6 +13,13 @@ export interface StoredModel {
   readonly folder: string;
   /** Who put it there and when; null for models that ship with the project. */
   readonly added: { readonly by: string; readonly at: string } | null;
+}
+
+/** What came of adding a model. */
+export interface Addition {
+  readonly outcome: 'added' | 'already there';
+  /** What is not wrong but should be looked at, in words. */
+  readonly notes: readonly string[];
 }
 
 const Added = z.object({ by: z.string(), at: z.string() });
@@ -99,10 +106,17 @@ export class ModelStore {
     }));
   }
 
+  /** @param bytes as `read` gives them. @throws ModelError `MODEL_INVALID` */
+  async open({ manifest }: Pick<StoredModel, 'manifest'>, bytes: readonly Uint8Array[]): Promise<OnnxModel> {
+    const networks = networksOf(manifest).length;
+    const externalData = (manifest.externalData ?? []).map(({ file }, index): ExternalData => ({ path: file, data: bytes[networks + index]! }));
+    return OnnxModel.open(manifest, bytes.slice(0, networks), this.#threads, externalData);
+  }
+
   /** Opens a model, after checking its file. @throws ModelError with any of its codes but `MODEL_OUTPUT`. */
   async load(reference: string): Promise<OnnxModel> {
     const stored = await this.find(reference);
-    return OnnxModel.open(stored.manifest, await this.read(stored), this.#threads);
+    return this.open(stored, await this.read(stored));
   }
 
   /**
@@ -111,16 +125,16 @@ export class ModelStore {
    * @param given the model's files in any order; their checksums tell which is which. @param card Markdown, or null.
    * @throws ModelError `MODEL_CHECKSUM`, `MODEL_INVALID`, `MODEL_OUTPUT` that say what is wrong
    */
-  async add(manifest: Manifest, given: readonly Uint8Array[], card: string | null, by: string, at: Date): Promise<'added' | 'already there'> {
+  async add(manifest: Manifest, given: readonly Uint8Array[], card: string | null, by: string, at: Date): Promise<Addition> {
     const bytes = matched(manifest, given);
     const { id, version } = manifest;
     const same = (await this.list()).find(stored => stored.manifest.id === id && stored.manifest.version === version);
     if (same) {
-      if (isDeepStrictEqual(same.manifest, manifest) && await this.read(same).then(() => true, () => false)) return 'already there';
+      if (isDeepStrictEqual(same.manifest, manifest) && await this.read(same).then(() => true, () => false)) return { outcome: 'already there', notes: [] };
       const sameFiles = isDeepStrictEqual(checksumsOf(same.manifest), checksumsOf(manifest));
       throw new ModelError('MODEL_INVALID', `version: ${id} ${version} is already there with another ${sameFiles ? 'manifest or a damaged file' : 'file'}; models are immutable, so give this one a new version`);
     }
-    await this.#tryOut(manifest, bytes);
+    const notes = await this.#tryOut(manifest, bytes);
     const folder = join(this.#folders.at(-1)!, id, version);
     const unfinished = `${folder}.${randomUUID()}.new`;
     await mkdir(unfinished, { recursive: true });
@@ -130,7 +144,7 @@ export class ModelStore {
     await writeFile(join(unfinished, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
     // One step, so that no reader ever sees half a model.
     await rename(unfinished, folder);
-    return 'added';
+    return { outcome: 'added', notes };
   }
 
   /** Checks a stored model as `add` did. @throws ModelError with any of its codes */
@@ -138,10 +152,10 @@ export class ModelStore {
     await this.#tryOut(stored.manifest, await this.read(stored));
   }
 
-  async #tryOut(manifest: Manifest, bytes: readonly Uint8Array[]): Promise<void> {
-    const model = await OnnxModel.open(manifest, bytes, this.#threads);
+  async #tryOut(manifest: Manifest, bytes: readonly Uint8Array[]): Promise<string[]> {
+    const model = await this.open({ manifest }, bytes);
     try {
-      await dryRun(model);
+      return await dryRun(model);
     } finally {
       await model.close();
     }
@@ -159,11 +173,12 @@ const checksumsOf = (manifest: Manifest): string[] => filesOf(manifest).map(({ s
 function matched(manifest: Manifest, given: readonly Uint8Array[]): Uint8Array[] {
   const wanted = checksumsOf(manifest);
   const found = given.map(sha256Of);
-  if (given.length !== wanted.length) throw new ModelError('MODEL_CHECKSUM', `files: the manifest has ${wanted.length}, ${given.length} were given`);
+  if (given.length !== wanted.length) throw new ModelError('MODEL_CHECKSUM', `files: the manifest has ${wanted.length} (${filesOf(manifest).map(({ file }) => file).join(', ')}), ${given.length} were given`);
   return wanted.map((sha256, index) => {
     const at = found.indexOf(sha256);
     if (at >= 0) return given[at]!;
-    const field = manifest.files ? `files.${index}.sha256` : 'sha256';
+    const networks = networksOf(manifest).length;
+    const field = index >= networks ? `externalData.${index - networks}.sha256` : manifest.files ? `files.${index}.sha256` : 'sha256';
     throw new ModelError('MODEL_CHECKSUM', `${field}: the manifest says ${sha256}, the file has ${found.find(other => !wanted.includes(other)) ?? found.join(', ')}`);
   });
 }

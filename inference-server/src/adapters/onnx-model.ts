@@ -4,18 +4,44 @@ import { ModelError } from '../domain/errors.ts';
 import type { Vec3 } from '../domain/geometry.ts';
 import type { Manifest } from '../domain/manifest.ts';
 import type { TumourModel } from '../flow/ports.ts';
+import { addScaled } from '../steps/add-scaled.ts';
+import { checkAnswer, checkPorts } from './onnx-check.ts';
+
+/** A file with weights that a network names instead of holding them. */
+export interface ExternalData {
+  readonly path: string;
+  readonly data: Uint8Array;
+}
+
+interface SessionOptions {
+  readonly externalData?: readonly ExternalData[];
+  /** Keeps the memory of a run for the next one, which is quicker; several sessions would keep that of each. */
+  readonly keepsMemory?: boolean;
+}
 
 /** A session on the CPU. @param threads 0 for as many as the machine has cores. @throws ModelError `MODEL_INVALID` */
-export async function openSession(bytes: Uint8Array, threads: number): Promise<ort.InferenceSession> {
+export async function openSession(bytes: Uint8Array, threads: number, { externalData = [], keepsMemory = true }: SessionOptions = {}): Promise<ort.InferenceSession> {
   try {
     return await ort.InferenceSession.create(bytes, {
       executionProviders: ['cpu'], executionMode: 'sequential', graphOptimizationLevel: 'all',
       intraOpNumThreads: threads || availableParallelism(), interOpNumThreads: 1, logSeverityLevel: 4,
+      // A pattern for each size of input took half as much memory again, and no less time.
+      enableMemPattern: false, enableCpuMemArena: keepsMemory,
+      ...(externalData.length > 0 && { externalData: externalData.map(({ path, data }) => ({ path, data })) }),
     });
   } catch (cause) {
+    if (/external data|external initializer|model_path must not be empty/i.test(String(cause))) {
+      throw new ModelError('MODEL_INVALID', 'The weights lie in a file of their own beside the ONNX file: give that file too and name it in the manifest (externalData), or export with the weights inside', cause);
+    }
     throw new ModelError('MODEL_INVALID', 'ONNX Runtime cannot load the model file', cause);
   }
 }
+
+interface HalfArray extends Iterable<number> {
+  readonly buffer: ArrayBuffer;
+}
+/** In Node from 24 on. */
+const { Float16Array: HalfArray } = globalThis as { Float16Array?: new (from: Float32Array) => HalfArray };
 
 /** A tumour network in ONNX Runtime, or several whose answers are averaged. Holds native memory: `close` it. */
 export class OnnxModel implements TumourModel {
@@ -29,14 +55,17 @@ export class OnnxModel implements TumourModel {
     this.#sessions = sessions;
   }
 
-  /** @param files in the manifest's order. @throws ModelError `MODEL_INVALID` where one isn't a network with the manifest's input and output. */
-  static async open(manifest: Manifest, files: readonly Uint8Array[], threads: number): Promise<OnnxModel> {
+  /**
+   * @param networks in the manifest's order. @param externalData what networks keep their weights in.
+   * @throws ModelError `MODEL_INVALID` where one isn't a network with the manifest's input and output.
+   */
+  static async open(manifest: Manifest, networks: readonly Uint8Array[], threads: number, externalData: readonly ExternalData[] = []): Promise<OnnxModel> {
     const sessions: ort.InferenceSession[] = [];
     try {
-      for (const bytes of files) {
-        const session = await openSession(bytes, threads);
+      for (const bytes of networks) {
+        const session = await openSession(bytes, threads, { externalData, keepsMemory: networks.length === 1 });
         sessions.push(session);
-        checkNames(manifest, session);
+        checkPorts(manifest, session);
       }
     } catch (cause) {
       for (const session of sessions) await session.release();
@@ -46,20 +75,17 @@ export class OnnxModel implements TumourModel {
   }
 
   async infer(input: Float32Array, size: Vec3): Promise<Float32Array> {
-    const tensor = new ort.Tensor('float32', input, [1, this.manifest.channels.length, ...size]);
     const [first, ...others] = this.#sessions;
-    const answer = await this.#run(first!, tensor, size);
-    for (const session of others) {
-      const other = await this.#run(session, tensor, size);
-      if (other.length !== answer.length) throw new ModelError('MODEL_OUTPUT', `The networks of the ensemble answer with ${answer.length} and ${other.length} values`);
-      for (let at = 0; at < answer.length; at++) answer[at]! += other[at]!;
+    const answer = await this.#run(first!, input, size);
+    for (const [at, session] of others.entries()) {
+      addScaled(answer, await this.#run(session, input, size), at === others.length - 1 ? 1 / this.#sessions.length : 1);
     }
-    if (others.length > 0) for (let at = 0; at < answer.length; at++) answer[at]! /= this.#sessions.length;
     return answer;
   }
 
-  async #run(session: ort.InferenceSession, tensor: ort.Tensor, size: Vec3): Promise<Float32Array> {
+  async #run(session: ort.InferenceSession, input: Float32Array, size: Vec3): Promise<Float32Array> {
     const { inputName, outputName, channels } = this.manifest;
+    const tensor = tensorOf(typeOf(session.inputMetadata, inputName), input, [1, channels.length, ...size]);
     const begin = performance.now();
     let answers: ort.InferenceSession.OnnxValueMapType;
     try {
@@ -70,8 +96,10 @@ export class OnnxModel implements TumourModel {
       this.runSeconds += (performance.now() - begin) / 1000;
     }
     const answer = answers[outputName]!;
-    if (answer.type !== 'float32') throw new ModelError('MODEL_OUTPUT', `The model answers in ${answer.type}; float32 is expected`);
-    return answer.data as Float32Array;
+    checkAnswer(this.manifest, size, answer.dims);
+    if (answer.type === 'float32') return answer.data as Float32Array;
+    if (answer.type === 'float64' || (answer.type === 'float16' && HalfArray)) return Float32Array.from(answer.data as Float64Array);
+    throw new ModelError('MODEL_OUTPUT', `The model answers in ${answer.type}; probabilities or logits in float32 are expected`);
   }
 
   async close(): Promise<void> {
@@ -79,39 +107,60 @@ export class OnnxModel implements TumourModel {
   }
 }
 
-function checkNames(manifest: Manifest, session: ort.InferenceSession): void {
-  for (const [what, name, names] of [
-    ['input', manifest.inputName, session.inputNames], ['output', manifest.outputName, session.outputNames],
-  ] as const) {
-    if (!names.includes(name)) throw new ModelError('MODEL_INVALID', `The model has no ${what} "${name}" (it has ${names.join(', ')})`);
-  }
-  if (session.inputNames.length > 1) throw new ModelError('MODEL_INVALID', `The model has ${session.inputNames.length} inputs; one is supported`);
+function typeOf(ports: readonly ort.InferenceSession.ValueMetadata[], name: string): string {
+  const port = ports.find(one => one.name === name);
+  return port?.isTensor ? port.type : 'float32';
+}
+
+function tensorOf(type: string, values: Float32Array, dims: readonly number[]): ort.Tensor {
+  if (type === 'float64') return new ort.Tensor('float64', Float64Array.from(values), dims);
+  if (type !== 'float16') return new ort.Tensor('float32', values, dims);
+  if (!HalfArray) throw new ModelError('MODEL_INVALID', 'The model wants its input in float16, which needs Node 24');
+  const half = new HalfArray(values);
+  const tensor = new ort.Tensor('float16', half as unknown as Uint16Array, dims);
+  // A tensor holds a Float16Array where there is one, which ONNX Runtime's binding to Node then can't read: it wants the bits.
+  return Object.defineProperty(tensor, 'data', { value: new Uint16Array(half.buffer) });
 }
 
 /**
  * Runs a model once on noise and compares its answer with what its manifest promises.
+ * @returns what is not wrong but should be looked at, in words.
  * @throws ModelError `MODEL_OUTPUT` that says which field of the manifest the answer contradicts.
  */
-export async function dryRun(model: OnnxModel): Promise<void> {
+export async function dryRun(model: OnnxModel): Promise<string[]> {
   const { tiling, output, channels } = model.manifest;
   const size: Vec3 = tiling.kind === 'whole' ? [tiling.multipleOf, tiling.multipleOf, tiling.multipleOf] : tiling.size;
-  const answered: Vec3 = tiling.kind === 'valid' ? tiling.outputSize : size;
-  const input = new Float32Array(channels.length * count(size));
+  const input = new Float32Array(channels.length * size[0] * size[1] * size[2]);
   // A fixed sequence between −1 and 1 (a linear congruential generator), so that the check is repeatable.
   for (let at = 0, state = 1; at < input.length; at++) {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     input[at] = state / 2 ** 31 - 1;
   }
   const answer = await model.infer(input, size);
-  const expected = output.order.length * count(answered);
-  if (answer.length !== expected) {
-    throw new ModelError('MODEL_OUTPUT', `output.order, tiling: the model answers a tile of ${size.join(' × ')} with ${answer.length} values; ${output.order.length} channels of ${answered.join(' × ')} would be ${expected}`);
-  }
   if (!answer.every(Number.isFinite)) throw new ModelError('MODEL_OUTPUT', 'the model answers noise with values that are not finite');
-  const outside = answer.some(value => value < -1e-4 || value > 1 + 1e-4);
-  if (output.activation === 'probabilities' && outside) {
+  const within = answer.every(value => value >= -1e-4 && value <= 1 + 1e-4);
+  if (output.activation === 'probabilities' && !within) {
     throw new ModelError('MODEL_OUTPUT', 'output.activation: the model answers with values outside 0…1; these are "logits", not "probabilities"');
   }
+  const addUp = within && addUpToOne(answer, output.order.length);
+  if (output.kind === 'classes') {
+    if (output.activation === 'logits' && addUp) throw new ModelError('MODEL_OUTPUT', 'output.activation: the answers of the classes add up to 1 everywhere; these are "probabilities", not "logits"');
+    if (output.activation === 'probabilities' && !addUp) throw new ModelError('MODEL_OUTPUT', 'output: the answers of the classes do not add up to 1, as probabilities of exclusive classes do; independent ones are of kind "regions"');
+  } else if (addUp) {
+    throw new ModelError('MODEL_OUTPUT', 'output.kind: the answers add up to 1 everywhere, as those of exclusive classes do; nested regions do not');
+  } else if (output.activation === 'logits' && within) {
+    return ['output.activation: on noise every answer lay within 0…1. If the file ends in a sigmoid, say "probabilities"'];
+  }
+  return [];
 }
 
-const count = ([a, b, c]: Vec3): number => a * b * c;
+/** Whether the channels of every voxel add up to 1, as after a softmax. */
+function addUpToOne(answer: Float32Array, channels: number): boolean {
+  const count = answer.length / channels;
+  for (let at = 0; at < count; at++) {
+    let sum = 0;
+    for (let channel = 0; channel < channels; channel++) sum += answer[channel * count + at]!;
+    if (Math.abs(sum - 1) > 5e-3) return false; // float16 is that coarse
+  }
+  return true;
+}

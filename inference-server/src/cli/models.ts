@@ -8,7 +8,7 @@ import { buildDeepbet, DEEPBET_FILES, DEEPBET_WHEEL } from '../adapters/deepbet-
 import { ModelStore, parseManifest, sha256Of, type StoredModel } from '../adapters/model-store.ts';
 import { addedModelsFolder, ConfigError, modelFolders, readConfig, type Config } from '../config.ts';
 import { AppError, ModelError } from '../domain/errors.ts';
-import { filesOf } from '../domain/manifest.ts';
+import { filesOf, type Manifest } from '../domain/manifest.ts';
 
 const USAGE = `The models that this installation has.
 
@@ -91,13 +91,25 @@ function describe({ manifest, added }: StoredModel, isDefault: boolean, problem:
 async function add(store: ModelStore, config: Config, files: readonly string[], manifestFile: string | undefined, cardFile: string | undefined): Promise<void> {
   if (files.length === 0) throw new UsageError('Which file? Give the path of an ONNX model');
   if (!manifestFile) throw new UsageError('--manifest is missing: the JSON file that says how the model wants its input (models/README.md; ready ones in models/recipes)');
-  const manifest = parseManifest(await readGiven(manifestFile, 'utf8'), manifestFile);
+  const bytes = await Promise.all(files.map(file => readGiven(file)));
+  const manifest = parseWithChecksums(await readGiven(manifestFile, 'utf8'), manifestFile, files.map((file, at) => `${sha256Of(bytes[at]!)}  ${file}`));
   const card = cardFile ? await readGiven(cardFile, 'utf8') : null;
-  const outcome = await store.add(manifest, await Promise.all(files.map(file => readGiven(file))), card, userInfo().username, new Date());
+  const { outcome, notes } = await store.add(manifest, bytes, card, userInfo().username, new Date());
   const name = `${manifest.id} ${manifest.version}`;
   process.stdout.write(outcome === 'added'
     ? `${name} is added to ${addedModelsFolder(config)}: checksum, input, output and labels fit its manifest.\nUse it with --model ${manifest.id}, or DEFAULT_MODEL=${manifest.id}.\n`
     : `${name} is already there, with the same bytes; nothing to do.\n`);
+  for (const note of notes) process.stdout.write(`Look at ${note}.\n`);
+}
+
+/** Where the manifest lacks the checksum, the message gives it, ready to be copied. */
+function parseWithChecksums(text: string, source: string, checksums: readonly string[]): Manifest {
+  try {
+    return parseManifest(text, source);
+  } catch (error) {
+    if (!(error instanceof ModelError && /sha256/.test(error.message))) throw error;
+    throw new ModelError(error.code, `${error.message}\nThe sha256 of what was given:\n  ${checksums.join('\n  ')}`, error.cause);
+  }
 }
 
 async function verify(store: ModelStore, config: Config, reference: string | undefined): Promise<void> {

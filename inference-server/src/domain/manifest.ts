@@ -79,6 +79,8 @@ const ManifestFields = z.strictObject({
   sha256: Sha256.optional().describe('of the file; absent where `files` are given'),
   files: z.array(z.strictObject({ file: FileName, sha256: Sha256, source: z.string().optional() })).min(2).optional()
     .describe('an ensemble: several networks of one kind whose answers are averaged'),
+  externalData: z.array(z.strictObject({ file: FileName, sha256: Sha256, source: z.string().optional() })).min(1).optional()
+    .describe('files with weights that a network names instead of holding them, by the names that it gives them'),
   source: z.string().optional().describe('where `models get` finds the file when it is not beside the manifest'),
   licence: z.string().min(1),
   training: z.strictObject({ cases: z.array(z.string()), note: z.string() }),
@@ -91,7 +93,7 @@ const ManifestFields = z.strictObject({
 });
 export const Manifest = ManifestFields
   .refine(({ sha256, files }) => (sha256 === undefined) !== (files === undefined), { path: ['sha256'], message: 'give either sha256 (one file) or files (an ensemble)' })
-  .refine(({ files = [] }) => new Set(files.map(({ file }) => file)).size === files.length, { path: ['files'], message: 'must have different names' })
+  .refine(({ file, files, externalData = [] }) => areDifferent([...(files ?? [{ file }]), ...externalData].map(one => one.file)), { path: ['files'], message: 'files and externalData must all have different names' })
   .refine(({ flips, axes }) => typeof flips === 'boolean' || (new Set(flips.map(sorted)).size === flips.length && flips.every(flip => [...flip].every(axis => (axes as string[]).includes(axis)))),
     { path: ['flips'], message: 'must name axes of `axes`, no mirroring twice' });
 /** The facts of a model that the code needs; `models/<id>/manifest.json`. */
@@ -104,8 +106,11 @@ export interface ModelFile {
   readonly source?: string | undefined;
 }
 
-/** The files of a model: one, or those of an ensemble. */
-export const filesOf = ({ file, sha256, files, source }: Manifest): readonly ModelFile[] => files ?? [{ file, sha256: sha256!, source }];
+/** The networks of a model: one, or those of an ensemble. */
+export const networksOf = ({ file, sha256, files, source }: Manifest): readonly ModelFile[] => files ?? [{ file, sha256: sha256!, source }];
+
+/** All files of a model: its networks, then what they keep their weights in. */
+export const filesOf = (manifest: Manifest): readonly ModelFile[] => [...networksOf(manifest), ...(manifest.externalData ?? [])];
 
 /** The mirrorings whose answers are averaged, as sets of axes: bit 0 the slowest, bit 2 the fastest. */
 export function mirroringsOf({ flips, axes }: Pick<Manifest, 'flips' | 'axes'>): readonly number[] {
@@ -113,4 +118,5 @@ export function mirroringsOf({ flips, axes }: Pick<Manifest, 'flips' | 'axes'>):
   return flips.map(flip => axes.reduce((bits, axis, index) => bits | (flip.includes(axis) ? 1 << index : 0), 0));
 }
 
+const areDifferent = (names: readonly string[]): boolean => new Set(names).size === names.length;
 const sorted = (letters: string): string => [...letters].sort().join('');

@@ -4,6 +4,7 @@ import { mirroringsOf } from '../domain/manifest.ts';
 import type { Region } from '../domain/label-map.ts';
 import type { TumourProbabilities } from '../domain/probabilities.ts';
 import { Agreement } from '../steps/agreement.ts';
+import { addScaled } from '../steps/add-scaled.ts';
 import { gridOfBox, type Box, type GridView } from '../steps/model-grid.ts';
 import { blendTile, brainIn, finishBlending, mirror, placeTile, planTiles, touchesBrain, type Tile } from '../steps/tiles.ts';
 import { toModelInput, type InputChannel } from '../steps/to-model-input.ts';
@@ -48,10 +49,13 @@ export async function inferTumour({ model, channels, view, box, brain, headVisib
     let sum: Float32Array | null = null;
     let first: Uint8Array | null = null;
     const inside = agreement && brainIn(brain, view, part.low, part.size);
-    for (const axes of mirrorings) {
+    toModelInput(channels, view, headVisible ? brain : null, low, size, input);
+    let mirrored = 0;
+    for (const [at, axes] of mirrorings.entries()) {
       signal?.throwIfAborted();
-      toModelInput(channels, view, headVisible ? brain : null, low, size, input);
-      if (axes) mirror(input, channels.length, size, axes);
+      // From one mirroring to the next, so that the volumes are read once.
+      if (axes !== mirrored) mirror(input, channels.length, size, axes ^ mirrored);
+      mirrored = axes;
       const answer = await model.infer(input, size);
       const expected = outputChannels(output) * count(part.size);
       if (answer.length !== expected) throw new ModelError('MODEL_OUTPUT', `The model answered ${answer.length} values where ${expected} were expected`);
@@ -61,11 +65,12 @@ export async function inferTumour({ model, channels, view, box, brain, headVisib
         if (first) agreement.compare(first, regions);
         else first = regions;
       }
-      sum = sum ? addTo(sum, answer) : answer;
+      // The mean of what the network answers (of logits, where it answers those), so that probabilities are made once.
+      if (sum) addScaled(sum, answer, at === mirrorings.length - 1 ? 1 / mirrorings.length : 1);
+      else sum = answer;
       onProgress(++done / runs);
     }
-    // The mean of what the network answers (of logits, where it answers those), so that probabilities are made once.
-    return toProbabilities(mirrorings.length > 1 ? divideBy(sum!, mirrorings.length) : sum!, output, part.low, part.size, view, brain);
+    return toProbabilities(sum!, output, part.low, part.size, view, brain);
   };
 
   if (plan.tiles.length === 1 && plan.tiles[0]!.output.size.every((n, axis) => n === plan.size[axis])) {
@@ -83,13 +88,3 @@ export async function inferTumour({ model, channels, view, box, brain, headVisib
 }
 
 const count = ([a, b, c]: Vec3): number => a * b * c;
-
-function addTo(sum: Float32Array, values: Float32Array): Float32Array {
-  for (let i = 0; i < sum.length; i++) sum[i]! += values[i]!;
-  return sum;
-}
-
-function divideBy(sum: Float32Array, n: number): Float32Array {
-  for (let i = 0; i < sum.length; i++) sum[i]! /= n;
-  return sum;
-}

@@ -20,6 +20,15 @@ export function clipExtremes(volume: Volume): Volume {
   if (positive.length === 0) return volume;
   const floor = sample.filter(value => value < 0).length > MOST_NEGATIVE * positive.length ? -Infinity : 0;
   const ceiling = MOST_OF_QUANTILE * quantiles(positive, [0.99])[0]!;
-  if (voxels.every(value => value >= floor && value <= ceiling)) return volume;
+  if (within(voxels, floor, ceiling)) return volume;
   return { ...volume, voxels: voxels.map(value => (value > ceiling ? ceiling : value >= floor ? value : 0)) };
+}
+
+/** Whether every value is a number between the limits. A plain loop: with a call for each voxel this was a tenth of a run. */
+function within(voxels: Float32Array, floor: number, ceiling: number): boolean {
+  for (let at = 0; at < voxels.length; at++) {
+    const value = voxels[at]!;
+    if (!(value >= floor && value <= ceiling)) return false;
+  }
+  return true;
 }

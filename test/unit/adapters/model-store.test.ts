@@ -20,6 +20,7 @@ afterEach(() => rm(root, { recursive: true }));
 
 const anEnsemble = () => parseManifest(JSON.stringify(aManifest(NETWORK, { sha256: undefined, files: [{ file: 'a.onnx', sha256: sha256Of(NETWORK) }, { file: 'b.onnx', sha256: sha256Of(OTHER) }] })), 'an ensemble');
 const add = (manifest: Manifest, bytes = NETWORK) => store.add(manifest, [bytes], '# Card', 'someone', NOW);
+const outcomeOf = async (added: ReturnType<typeof add>) => (await added).outcome;
 async function ship(manifest: Manifest, bytes: Uint8Array | null): Promise<void> {
   await mkdir(join(root, 'shipped', manifest.id), { recursive: true });
   await writeFile(join(root, 'shipped', manifest.id, 'manifest.json'), JSON.stringify(manifest));
@@ -63,7 +64,7 @@ describe('the models on disk', () => {
 
 describe('adding a model', () => {
   it('keeps its file, manifest and card', async () => {
-    expect(await add(aManifest(NETWORK))).toBe('added');
+    expect(await outcomeOf(add(aManifest(NETWORK)))).toBe('added');
     const stored = await store.find('test-model');
     expect((await store.read(stored)).map(bytes => new Uint8Array(bytes))).toEqual([NETWORK]);
     expect(await store.card(stored)).toBe('# Card');
@@ -71,13 +72,13 @@ describe('adding a model', () => {
 
   it('does nothing when the same is there', async () => {
     await add(aManifest(NETWORK));
-    expect(await add(aManifest(NETWORK))).toBe('already there');
+    expect(await outcomeOf(add(aManifest(NETWORK)))).toBe('already there');
   });
 
   it('takes the files of an ensemble in any order, and averages their answers', async () => {
     const ensemble = anEnsemble();
-    expect(await store.add(ensemble, [OTHER, NETWORK], null, 'someone', NOW)).toBe('added');
-    expect(await store.add(ensemble, [NETWORK, OTHER], null, 'someone', NOW)).toBe('already there');
+    expect(await outcomeOf(store.add(ensemble, [OTHER, NETWORK], null, 'someone', NOW))).toBe('added');
+    expect(await outcomeOf(store.add(ensemble, [NETWORK, OTHER], null, 'someone', NOW))).toBe('already there');
     const model = await store.load('test-model');
     const answer = await model.infer(new Float32Array(4).fill(1), [1, 1, 1]);
     await model.close();
@@ -104,7 +105,7 @@ describe('adding a model', () => {
     ['an input it lacks', { inputName: 'volume' }, 'MODEL_INVALID', 'no input "volume"'],
     ['an output it lacks', { outputName: 'labels' }, 'MODEL_INVALID', 'no output "labels"'],
     ['the number of channels', { channels: ['t1', 't2'] }, 'MODEL_OUTPUT', 'input of 2'],
-    ['the number of classes', { output: { kind: 'classes', order: ['background', 'necrotic', 'edema', 'enhancing'], activation: 'logits' } }, 'MODEL_OUTPUT', '4 channels'],
+    ['the number of classes', { output: { kind: 'classes', order: ['background', 'necrotic', 'edema', 'enhancing'], activation: 'logits' } }, 'MODEL_OUTPUT', 'answers with 3'],
     ['the size of its answer', { tiling: { kind: 'valid', size: [8, 8, 8], outputSize: [4, 4, 4], outputOffset: [2, 2, 2] } }, 'MODEL_OUTPUT', '4 × 4 × 4'],
     ['its activation', { output: { kind: 'regions', order: ['wt', 'tc', 'et'], activation: 'probabilities' } }, 'MODEL_OUTPUT', 'logits'],
   ])('refuses a manifest that is wrong about %s, and says so', async (_, changes, code, words) => {
