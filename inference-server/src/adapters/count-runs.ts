@@ -66,7 +66,7 @@ async function replace(trx: Transaction<Schema>, version: number, recounts: read
     for (const key of keysOf(counted)) {
       const name = nameOf(key);
       const entry = changes.get(name) ?? changes.set(name, { key, added: [], taken: [] }).get(name)!;
-      entry[how].push(key.unit === 'hour' ? { ...rollup, stages: {} } : rollup);
+      entry[how].push(rollup);
     }
   };
   for (const { before, now } of recounts) {
@@ -81,7 +81,7 @@ async function replace(trx: Transaction<Schema>, version: number, recounts: read
     return [{
       key,
       tally: combineTallies([base?.tally ?? EMPTY_TALLY, ...added.map(of => of.tally)], taken.map(of => of.tally)),
-      stages: combineStages([base?.stages ?? {}, ...added.map(of => of.stages)], taken.map(of => of.stages)),
+      stages: keepsStages(key) ? combineStages([base?.stages ?? {}, ...added.map(of => of.stages)], taken.map(of => of.stages)) : {},
     }];
   });
   await writeRollups(trx, rollups, version);
@@ -103,6 +103,9 @@ function keysOf({ endedAtMs, slices }: Counted): Key[] {
   const periods: Pick<Key, 'unit' | 'period'>[] = [{ unit: 'hour', period: utcHour(ended) }, { unit: 'day', period: utcDay(ended) }, { unit: 'all', period: '' }];
   return periods.flatMap(period => [ALL, ...slices].map(slice => ({ ...period, ...slice })));
 }
+
+/** Nobody asks for the stages of an hour, nor for those of a slice over all time, whose histograms would be the largest. */
+const keepsStages = ({ unit, dimension }: Key): boolean => unit === 'day' || (unit === 'all' && dimension === ALL.dimension);
 
 /** Of all runs together. */
 export const ALL = { dimension: 'all', value: '' } as const;
@@ -165,11 +168,13 @@ async function readRollups(trx: Transaction<Schema>, keys: readonly Key[]): Prom
 }
 
 async function writeRollups(trx: Transaction<Schema>, rollups: readonly ({ key: Key } & Rollup)[], version: number): Promise<void> {
-  const rows = rollups.map(({ key: { unit, period, dimension, value }, tally: { latency, failures, ...numbers }, stages }) =>
-    ({ unit, period, dimension, value, ...numbers, version, latency: histogramToBytes(latency), failures_json: JSON.stringify(failures), stages: stagesToBytes(stages) }));
-  for (let n = 0; n < rows.length; n += AT_ONCE) {
-    const part = rows.slice(n, n + AT_ONCE);
-    await compiledOnce(trx, 'write', part.map(row => Object.values(row)), () => trx.insertInto('statistics_rollups').values(part)
+  for (let n = 0; n < rollups.length; n += AT_ONCE) {
+    const rows = rollups.slice(n, n + AT_ONCE).map(({ key, tally, stages }) => [
+      key.unit, key.period, key.dimension, key.value, ...TALLY_NUMBERS.map(name => tally[name]), version,
+      histogramToBytes(tally.latency), JSON.stringify(tally.failures), stagesToBytes(stages),
+    ] as const);
+    await compiledOnce(trx, 'write', rows, () => trx.insertInto('statistics_rollups')
+      .values(rows.map(row => Object.fromEntries(WRITTEN.map((name, at) => [name, row[at]])) as unknown as StatisticsRollupsTable))
       .onConflict(conflict => conflict.columns(['unit', 'dimension', 'value', 'period'])
         .doUpdateSet(eb => Object.fromEntries(KEPT.map(name => [name, eb.ref(`excluded.${name}`)])))));
   }
@@ -187,6 +192,8 @@ async function compiledOnce<O>(trx: Transaction<Schema>, name: string, rows: rea
 }
 
 const KEPT = [...TALLY_NUMBERS, 'version', 'latency', 'failures_json', 'stages'] as const;
+const WRITTEN = ['unit', 'period', 'dimension', 'value', ...KEPT] as const;
+
 export function toTally(row: Pick<Selectable<StatisticsRollupsTable>, TallyNumber | 'latency' | 'failures_json'>): Tally {
   const numbers = {} as Record<TallyNumber, number>;
   for (const name of TALLY_NUMBERS) numbers[name] = row[name];

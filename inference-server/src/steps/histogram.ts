@@ -8,6 +8,7 @@ const LONGEST_S = 7 * 86_400;
 /** No bucket is lower. */
 export const FIRST_BUCKET = Math.ceil(Math.log(SHORTEST_S) / LOG_GAMMA);
 const LAST = Math.ceil(Math.log(LONGEST_S) / LOG_GAMMA);
+export const BUCKETS = LAST - FIRST_BUCKET + 1;
 
 /**
  * Durations counted in buckets whose bounds grow by a constant factor, as in DDSketch (Masson, Rim and Lee, VLDB 2019):
@@ -25,11 +26,12 @@ export function histogramOf(seconds: number): LatencyHistogram {
 }
 
 /** Where sums are counted; all zero in between. */
-const counts = new Int32Array(LAST - FIRST_BUCKET + 1);
+const counts = new Int32Array(BUCKETS);
 
 /** The sum of histograms; those of `taken` are taken away. */
 export function combineHistograms(added: readonly LatencyHistogram[], taken: readonly LatencyHistogram[] = []): LatencyHistogram {
   if (added.length === 1 && taken.length === 0) return added[0]!;
+  if (added.length === 2 && taken.length === 0 && added[1]!.length === 2) return withOneMore(added[0]!, added[1]!);
   let [first, last] = [counts.length, -1];
   const count = (histograms: readonly LatencyHistogram[], sign: 1 | -1) => {
     for (const histogram of histograms) {
@@ -51,6 +53,23 @@ export function combineHistograms(added: readonly LatencyHistogram[], taken: rea
     counts[bucket] = 0;
   }
   return sparse;
+}
+
+/** What recording a run does to every histogram. @param more of one bucket */
+function withOneMore(histogram: LatencyHistogram, more: LatencyHistogram): LatencyHistogram {
+  const [bucket, count] = more as unknown as [number, number];
+  let at = 0;
+  while (at < histogram.length && histogram[at]! < bucket) at += 2;
+  if (histogram[at] === bucket) {
+    const sum = histogram.slice();
+    sum[at + 1]! += count;
+    return sum;
+  }
+  const sum = new Int32Array(histogram.length + 2);
+  sum.set(histogram.subarray(0, at));
+  sum.set(more, at);
+  sum.set(histogram.subarray(at), at + 2);
+  return sum;
 }
 
 export function countOf(histogram: LatencyHistogram): number {
@@ -82,17 +101,20 @@ export function percentile(histogram: LatencyHistogram, quantile: number): numbe
   return null;
 }
 
+const LITTLE_ENDIAN = new Uint8Array(Int32Array.of(1).buffer)[0] === 1;
+
 /** Bytes to keep: little-endian pairs of 32-bit integers, whatever the machine. */
 export function histogramToBytes(histogram: LatencyHistogram): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(histogram.length * 4);
-  const view = new DataView(bytes.buffer);
-  histogram.forEach((n, at) => view.setInt32(at * 4, n, true));
-  return bytes;
+  const bytes = new Uint8Array(histogram.slice().buffer);
+  return LITTLE_ENDIAN ? bytes : swapped(bytes);
 }
 
 export function histogramFromBytes(bytes: Uint8Array): LatencyHistogram {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const histogram = new Int32Array(bytes.byteLength / 4);
-  for (let at = 0; at < histogram.length; at++) histogram[at] = view.getInt32(at * 4, true);
-  return histogram;
+  const aligned = Uint8Array.from(bytes);
+  return new Int32Array((LITTLE_ENDIAN ? aligned : swapped(aligned)).buffer);
 }
+
+const swapped = (bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> => {
+  Buffer.from(bytes.buffer).swap32();
+  return bytes;
+};

@@ -1,5 +1,5 @@
 import { STAGES, type Stage } from '../domain/run.ts';
-import { FIRST_BUCKET, combineHistograms, countOf, histogramOf, percentile, type LatencyHistogram } from './histogram.ts';
+import { BUCKETS, FIRST_BUCKET, combineHistograms, countOf, histogramOf, percentile, type LatencyHistogram } from './histogram.ts';
 import type { CountedRun } from './statistics.ts';
 
 /** Whole milliseconds per stage of one run. */
@@ -65,10 +65,10 @@ export const stageFiguresOf = (tallies: StageTallies): Partial<Record<Stage, Sta
  * distance from the one before and its count; each number in groups of seven bits, lowest first (LEB128).
  */
 export function stagesToBytes(tallies: StageTallies): Uint8Array<ArrayBuffer> {
-  const bytes: number[] = [];
+  let next = 0;
   const put = (n: number) => {
-    for (; n >= 128; n = Math.floor(n / 128)) bytes.push((n % 128) + 128);
-    bytes.push(n);
+    for (; n >= 128; n = Math.floor(n / 128)) written[next++] = (n % 128) + 128;
+    written[next++] = n;
   };
   for (const stage of STAGES) {
     const { ms, latency } = tallies[stage] ?? { ms: 0, latency: [] };
@@ -80,13 +80,19 @@ export function stagesToBytes(tallies: StageTallies): Uint8Array<ArrayBuffer> {
       before = latency[at]!;
     }
   }
-  return Uint8Array.from(bytes);
+  return written.slice(0, next);
 }
+
+/** Where bytes are written before it is known how many they are: 8 for a sum, 2 for a number of buckets, 2 for a distance and 5 for a count. */
+const written = new Uint8Array(STAGES.length * (8 + 2 + BUCKETS * (2 + 5)));
 
 export function stagesFromBytes(bytes: Uint8Array): StageTallies {
   let next = 0;
   const take = () => {
-    let [n, weight] = [0, 1];
+    let n = bytes[next++]!;
+    if (n < 128) return n;
+    n -= 128;
+    let weight = 128;
     for (; bytes[next]! >= 128; weight *= 128) n += (bytes[next++]! - 128) * weight;
     return n + bytes[next++]! * weight;
   };
