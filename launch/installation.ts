@@ -2,6 +2,7 @@
 import { join, resolve } from 'node:path';
 import { LaunchError } from './launch-error.ts';
 import { OHIF_DIR, ROOT, TOOLS } from './paths.ts';
+import type { DicomAccess } from './services.ts';
 import { readPort, type WantedPort } from './ports.ts';
 
 export interface Installation {
@@ -16,6 +17,7 @@ export interface Installation {
   readonly mlflowUrl: string;
   readonly pluginsDir: string;
   readonly demoCase: string | undefined;
+  readonly dicomAccess: DicomAccess;
 }
 
 /** @throws LaunchError `BAD_PORT` or `BAD_VARIABLE` */
@@ -38,7 +40,14 @@ export function readInstallation(env: Readonly<Record<string, string | undefined
     mlflowUrl: `http://127.0.0.1:${mlflowPort}`,
     pluginsDir: join(home, 'plugins'),
     demoCase: env.CEREBLOOM_DEMO_CASE ? resolve(env.CEREBLOOM_DEMO_CASE) : undefined,
+    dicomAccess: readDicomAccess(env),
   };
+}
+
+function readDicomAccess({ DICOM_KNOWN_PEERS_ONLY: known, DICOM_TLS_CERT: cert, DICOM_TLS_KEY: key, DICOM_TLS_TRUSTED: trusted }: Readonly<Record<string, string | undefined>>): DicomAccess {
+  if (known && known !== 'true' && known !== 'false') throw new LaunchError('BAD_VARIABLE', 'DICOM_KNOWN_PEERS_ONLY is true or false');
+  if (Boolean(cert) !== Boolean(key) || (trusted && !cert)) throw new LaunchError('BAD_VARIABLE', 'DICOM_TLS_CERT and DICOM_TLS_KEY are set together, and DICOM_TLS_TRUSTED only with them');
+  return { knownPeersOnly: known === 'true', tls: cert && key ? { cert, key, trusted: trusted || undefined } : undefined };
 }
 
 export const wantedPorts = ({ host, port, orthancPort, orthancDicomPort, mlflowPort }: Installation): WantedPort[] => [

@@ -30,6 +30,15 @@ export interface OrthancOptions {
   readonly modalities?: Readonly<Record<string, Modality>>;
   /** Seconds without a new instance after which Orthanc calls a study stable. */
   readonly stableAgeSeconds?: number;
+  /** Who may connect to the DICOM port, and how; anyone in plain DICOM where absent. */
+  readonly dicomAccess?: DicomAccess;
+}
+
+export interface DicomAccess {
+  /** Only nodes of `DicomModalities`, from their own address, and only by our AE title. */
+  readonly knownPeersOnly: boolean;
+  /** PEM files: DICOM TLS (PS3.15 §B) with our certificate and key; with `trusted`, a peer needs a certificate of these authorities. */
+  readonly tls?: { readonly cert: string; readonly key: string; readonly trusted?: string | undefined } | undefined;
 }
 
 /** Where Debian and Ubuntu put it. */
@@ -56,7 +65,7 @@ export async function healthy(service: Service): Promise<Service> {
 
 /**
  * Orthanc with its DICOMweb plugin, on loopback. The DICOM port listens on every interface (Orthanc has no key to
- * bind it), accepts C-ECHO and C-STORE from anyone and C-FIND, C-GET and C-MOVE only from a configured modality.
+ * bind it), accepts C-ECHO and C-STORE from anyone (see `DicomAccess`) and C-FIND, C-GET and C-MOVE only from a configured modality.
  * @throws LaunchError
  */
 export async function spawnOrthanc(options: OrthancOptions): Promise<Service> {
@@ -86,12 +95,27 @@ function orthancConfig(options: OrthancOptions, folder: string): object {
     ...(options.aet !== undefined && { DicomAet: options.aet }),
     ...(options.stableAgeSeconds !== undefined && { StableAge: options.stableAgeSeconds }),
     ...(options.modalities && { DicomModalities: options.modalities }),
+    ...(options.dicomAccess && dicomAccess(options.dicomAccess, options.modalities ?? template.DicomModalities ?? {})),
     HttpPort: options.httpPort,
     DicomPort: options.dicomPort,
     StorageDirectory: join(folder, 'storage'),
     IndexDirectory: join(folder, 'index'),
     TemporaryDirectory: folder,
     Plugins: dicomWeb ? [DICOMWEB_PLUGIN] : [],
+  };
+}
+
+function dicomAccess({ knownPeersOnly, tls }: DicomAccess, modalities: object): object {
+  if (knownPeersOnly && Object.keys(modalities).length === 0) {
+    throw new LaunchError('BAD_VARIABLE', 'DICOM_KNOWN_PEERS_ONLY=true lets nobody send: name the peers in DicomModalities of orthanc-config/orthanc.json');
+  }
+  for (const file of [tls?.cert, tls?.key, tls?.trusted]) if (file !== undefined && !existsSync(file)) throw new LaunchError('BAD_VARIABLE', `The file ${file} of DICOM TLS is not there`);
+  return {
+    ...(knownPeersOnly && { DicomCheckCalledAet: true, DicomCheckModalityHost: true, StrictAetComparison: true, DicomAlwaysAllowEcho: false, DicomAlwaysAllowStore: false }),
+    ...(tls && {
+      DicomTlsEnabled: true, DicomTlsCertificate: resolve(tls.cert), DicomTlsPrivateKey: resolve(tls.key), DicomTlsRemoteCertificateRequired: tls.trusted !== undefined,
+      ...(tls.trusted !== undefined && { DicomTlsTrustedCertificates: resolve(tls.trusted) }),
+    }),
   };
 }
 

@@ -38,7 +38,7 @@ async function start(installation: Installation, supervisor: Supervisor): Promis
   await buildPages(installation.pluginsDir);
   await stopEsbuild(); // its helper process would stay
   const token = await step('Starting Orthanc, MLflow, gateway and worker', async () => {
-    const orthanc = supervisor.keep({ spawn: () => spawnOrthanc({ home, httpPort: installation.orthancPort, dicomPort: installation.orthancDicomPort }), ready: healthy });
+    const orthanc = supervisor.keep({ spawn: () => spawnOrthanc({ home, httpPort: installation.orthancPort, dicomPort: installation.orthancDicomPort, dicomAccess: installation.dicomAccess }), ready: healthy });
     const mlflow = supervisor.keep({ spawn: () => spawnMlflow({ home, port: installation.mlflowPort, python: MLFLOW_PYTHON }), ready: healthy });
     const own = startOwnParts(installation, supervisor, env);
     const [{ token: made, gateway }] = await Promise.all([own, orthanc, mlflow]);
