@@ -23,7 +23,7 @@ export async function installMlflow(): Promise<void> {
   await step('MLflow: installing into a Python environment of its own', async () => {
     rmSync(VENV, { recursive: true, force: true });
     await mustExecute('The Python environment for MLflow could not be made', python, ['-m', 'venv', VENV]);
-    await mustExecute('MLflow could not be installed', MLFLOW_PYTHON, ['-m', 'pip', 'install', '--no-deps', '--no-input', '--disable-pip-version-check', '--requirement', REQUIREMENTS]);
+    await mustExecute('MLflow could not be installed', MLFLOW_PYTHON, ['-m', 'pip', 'install', '--no-deps', '--require-hashes', '--no-input', '--disable-pip-version-check', '--requirement', REQUIREMENTS]);
     await mustExecute('MLflow was installed but does not load', MLFLOW_PYTHON, ['-W', 'ignore', '-c', 'import uvicorn, mlflow.server.fastapi_app']);
   });
   writeFileSync(STAMP, stamp());

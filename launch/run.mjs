@@ -25,6 +25,7 @@ const COMMANDS = {
   pseudonyms: { file: 'inference-server/src/cli/pseudonyms.ts' },
   worker: { file: 'inference-server/src/worker.ts' },
   fuzz: { file: 'test/fuzz/fuzz.ts', setUp: 'test' },
+  sbom: { file: 'launch/sbom.ts' },
   bench: { file: 'test/bench/bench.ts' },
   soak: { file: 'test/soak/soak.ts' },
 };
