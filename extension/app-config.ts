@@ -92,5 +92,6 @@ export interface OidcClient {
 const oidcOf = ({ issuer, clientId, audience }: OidcClient) => ({
   authority: issuer, client_id: clientId, redirect_uri: '/callback', response_type: 'code', scope: 'openid profile',
   post_logout_redirect_uri: '/logout-redirect.html', automaticSilentRenew: true, revokeAccessTokenOnSignout: true,
-  extraQueryParams: { resource: audience },
+  // whom the token is for (RFC 8707), when the reader is sent there and when the code is exchanged
+  extraQueryParams: { resource: audience }, extraTokenParams: { resource: audience },
 });

@@ -3,6 +3,7 @@ import type { RoutingRules } from './adapters/routing-file.ts';
 import { isHttps } from './config.ts';
 import { artefactsFolder, type Context } from './context.ts';
 import { auditRefusals, authenticate, requires } from './http/access.ts';
+import { auditRouter } from './http/audit.ts';
 import { docsRouter } from './http/docs.ts';
 import { gatewayRouter, viewerRouter } from './http/gateway.ts';
 import { livenessRouter, readinessRouter } from './http/health.ts';
@@ -42,7 +43,7 @@ export function buildApp(context: Context, appConfig: string, rules?: RoutingRul
 
   const api = [
     runsRouter({ ...context, models: context.catalogue }), runDetailsRouter({ ...context, artefactsFolder: artefactsFolder(config) }),
-    studiesRouter(context), workListRouter(context), modelsRouter(context), statisticsRouter(context), meRouter(),
+    studiesRouter(context), workListRouter(context), modelsRouter(context), statisticsRouter(context), meRouter(), auditRouter(context),
   ];
   const operation = [readinessRouter({ ...context, rules }), metricsRoutes];
   for (const router of [...api, ...operation]) refuseOtherMethods(router);

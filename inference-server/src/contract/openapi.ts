@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { createDocument, type ZodOpenApiOperationObject } from 'zod-openapi';
+import { AuditPage, AuditQuery } from './audit.ts';
 import { Me } from './callers.ts';
 import { Health } from './health.ts';
 import { ModelList } from './models.ts';
@@ -134,7 +135,8 @@ export function openApi() {
       '/api/v1/mlops/statistics/stages': { get: read('Time per stage', StageTrends, { tags: ['MLOps'], requestParams: { query: StagesQuery } }) },
       '/api/v1/mlops/statistics/failures': { get: read('Failures by code, with the runs behind each', Failures, { tags: ['MLOps'], requestParams: { query: FailuresQuery } }) },
       '/api/v1/mlops/statistics/dimensions': { get: read('What the statistics can be asked by', Dimensions, { tags: ['MLOps'] }) },
-      '/api/v1/mlops/dashboard-url': { get: read('Where MLflow shows the runs', DashboardUrl, { tags: ['MLOps'] }) },
+      '/api/v1/mlops/dashboard-url': { get: read('Where MLflow shows the runs', DashboardUrl, { tags: ['MLOps'], responses: { 502: problem('`MLFLOW_UNAVAILABLE`, `MLFLOW_REFUSED`') } }) },
+      '/api/v1/audit': { get: read('Who did what, newest first', AuditPage, { tags: ['Operation'], description: 'Role admin.', requestParams: { query: AuditQuery }, responses: { 403: problem('`FORBIDDEN`') } }) },
       '/health/live': { get: { tags: ['Operation'], summary: 'Whether the process runs', security: [], responses: { 200: answer('', z.object({ status: z.literal('alive') })) } } },
       '/health/ready': { get: { tags: ['Operation'], summary: 'Whether a run would succeed now', responses: { 200: answer('ready or degraded', Health), 503: answer('not ready', Health), ...UNAUTHENTICATED } } },
       '/metrics': { get: { tags: ['Operation'], summary: 'Prometheus metrics', responses: { 200: { description: '', content: { 'text/plain': { schema: z.string() } } }, ...UNAUTHENTICATED } } },

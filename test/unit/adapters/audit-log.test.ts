@@ -1,17 +1,19 @@
 import { DatabaseSync } from 'node:sqlite';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createServer as createTlsServer } from 'node:tls';
 import { DOMParser } from '@xmldom/xmldom';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AUDIT_ACTIONS, AuditLog, type AuditLine } from '../../../inference-server/src/adapters/audit-log.ts';
 import { CursorRepository } from '../../../inference-server/src/adapters/cursor-repository.ts';
 import { openDatabase, type Database } from '../../../inference-server/src/adapters/database.ts';
 import { Syslog } from '../../../inference-server/src/adapters/syslog.ts';
 import { auditMessage } from '../../../inference-server/src/dicom/audit-message.ts';
 import { exportPage } from '../../../inference-server/src/flow/export-audit.ts';
+import { aCertificate } from '../../support/certificate.ts';
 
 const KEY = 'k'.repeat(64);
 let home: string;
@@ -141,5 +143,36 @@ describe('a syslog server', () => {
     }
     expect(messages.map(message => /ParticipantObjectID="1\.2\.(\d)"/.exec(message)![1])).toEqual(['1', '2', '3', '4', '5', '6']);
     for (const message of messages) expect(message).toMatch(/^<85>1 2026-03-03T00:00:0\d\.000Z a-host cerebloom - DICOM\+RFC3881 - \ufeff<\?xml /);
+  });
+
+  describe('behind TLS', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'cerebloom-syslog-'));
+    const files = aCertificate(folder);
+    afterAll(() => rmSync(folder, { recursive: true }));
+    const listening = async (heard: (text: string) => void) => {
+      const server = createTlsServer({ cert: readFileSync(files.cert), key: readFileSync(files.key) }, socket => socket.setEncoding('utf8').on('data', heard).on('error', () => undefined));
+      await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+      return { server, url: `tls://localhost:${(server.address() as AddressInfo).port}` };
+    };
+
+    it('gets the lines where its certificate is of the authority that is configured (RFC 5425)', async () => {
+      let heard = '';
+      const { server, url } = await listening(text => { heard += text; });
+      const syslog = new Syslog(url, readFileSync(files.cert, 'utf8'));
+      expect(await exportPage({ audit, cursors: new CursorRepository(db), host: 'a-host', log: { error: () => undefined }, syslog })).toBe(5);
+      await vi.waitFor(() => expect(heard.match(/<\?xml /g)).toHaveLength(5));
+      expect(heard).toMatch(/^\d+ <85>1 /);
+      syslog.close();
+      server.close();
+    });
+
+    it('gets nothing where its certificate is another', async () => {
+      let heard = '';
+      const { server, url } = await listening(text => { heard += text; });
+      const syslog = new Syslog(url);
+      await expect(exportPage({ audit, cursors: new CursorRepository(db), host: 'a-host', log: { error: () => undefined }, syslog })).rejects.toThrow(/certificate/);
+      expect(heard).toBe('');
+      server.close();
+    });
   });
 });

@@ -42,6 +42,7 @@ const ROUTES: Readonly<Record<string, readonly Asker[]>> = {
   'GET /api/v1/mlops/statistics/dimensions': SIGNED_IN,
   'GET /api/v1/mlops/dashboard-url': SIGNED_IN,
   'GET /api/v1/me': SIGNED_IN,
+  'GET /api/v1/audit': ADMIN,
   'POST /api/v1/work-list': SIGNED_IN,
   'GET /api/v1/runs/:id/reviews': SIGNED_IN,
   'GET /api/v1/runs/:id/details': SIGNED_IN,
