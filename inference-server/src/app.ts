@@ -3,6 +3,7 @@ import type { RoutingRules } from './adapters/routing-file.ts';
 import { isHttps } from './config.ts';
 import { artefactsFolder, type Context } from './context.ts';
 import { auditRefusals, authenticate, requires } from './http/access.ts';
+import { auditViews } from './http/audit-studies.ts';
 import { auditRouter } from './http/audit.ts';
 import { docsRouter } from './http/docs.ts';
 import { gatewayRouter, viewerRouter } from './http/gateway.ts';
@@ -48,7 +49,7 @@ export function buildApp(context: Context, appConfig: string, rules?: RoutingRul
   const operation = [readinessRouter({ ...context, rules }), metricsRoutes];
   for (const router of [...api, ...operation]) refuseOtherMethods(router);
   app.use('/api/v1/runs/:id/review', requires('review'), express.json({ ...JSON_BODY, limit: CORRECTION_LIMIT }));
-  app.use('/api/v1', express.json({ ...JSON_BODY, limit: '64kb' }), ...api, notFound);
+  app.use('/api/v1', express.json({ ...JSON_BODY, limit: '64kb' }), auditViews(context.audit, context.now), ...api, notFound);
   app.use(...operation, docsRouter(), pagesRouter());
   app.use(gatewayRouter({ ...context, appConfig }));
   app.use(notFound, auditRefusals(context.audit), errorHandler(log));

@@ -65,12 +65,15 @@ async function start(config: Config): Promise<() => Promise<void>> {
   };
 }
 
-const openRules = ({ config, catalogue, log }: Context): Promise<RoutingRules> => RoutingRules.open(
+const openRules = ({ config, catalogue, log, audit }: Context): Promise<RoutingRules> => RoutingRules.open(
   config.ROUTING_FILE,
   async ({ rules }) => {
     for (const { model } of rules) await catalogue.manifest(model);
   },
-  problem => (problem === null ? log.info('the routing rules have changed') : log.error({ problem }, 'the routing rules can\'t be read; the rules before go on')),
+  problem => {
+    void audit.write({ ...GATEWAY, action: 'rules.change', outcome: problem === null ? 'success' : 'failure' }).catch((error: unknown) => log.error({ err: error }, 'an audit line can\'t be written'));
+    return problem === null ? log.info('the routing rules have changed') : log.error({ problem }, 'the routing rules can\'t be read; the rules before go on');
+  },
 );
 
 const oidcClient = ({ OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_AUDIENCE }: Config) =>

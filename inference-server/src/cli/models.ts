@@ -3,7 +3,9 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:f
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
+import { AuditLog, auditKey } from '../adapters/audit-log.ts';
 import { BRAIN_EXTRACTION_FOLDER, checkDeepbetFile } from '../adapters/brain-extractor.ts';
+import { openDatabase } from '../adapters/database.ts';
 import { buildDeepbet, DEEPBET_FILES, DEEPBET_WHEEL } from '../adapters/deepbet-network.ts';
 import { ModelStore, parseManifest, sha256Of, type StoredModel } from '../adapters/model-store.ts';
 import { addedModelsFolder, ConfigError, modelFolders, readConfig, type Config } from '../config.ts';
@@ -88,6 +90,16 @@ function describe({ manifest, added }: StoredModel, isDefault: boolean, problem:
   ].join('');
 }
 
+/** Another model is another result: whoever reads the audit log must find since when. */
+async function writeAudit(config: Config, model: string): Promise<void> {
+  const db = await openDatabase(config.DATABASE_URL ?? `sqlite:${join(config.CEREBLOOM_HOME, 'cerebloom.db')}`);
+  try {
+    await new AuditLog(db, Date.now, auditKey(config.CEREBLOOM_HOME)).write({ actor: userInfo().username, role: null, address: null, action: 'model.add', object: model, outcome: 'success' });
+  } finally {
+    await db.destroy();
+  }
+}
+
 async function add(store: ModelStore, config: Config, files: readonly string[], manifestFile: string | undefined, cardFile: string | undefined): Promise<void> {
   if (files.length === 0) throw new UsageError('Which file? Give the path of an ONNX model');
   if (!manifestFile) throw new UsageError('--manifest is missing: the JSON file that says how the model wants its input (models/README.md; ready ones in models/recipes)');
@@ -96,6 +108,7 @@ async function add(store: ModelStore, config: Config, files: readonly string[], 
   const card = cardFile ? await readGiven(cardFile, 'utf8') : null;
   const { outcome, notes } = await store.add(manifest, bytes, card, userInfo().username, new Date());
   const name = `${manifest.id} ${manifest.version}`;
+  if (outcome === 'added') await writeAudit(config, name);
   process.stdout.write(outcome === 'added'
     ? `${name} is added to ${addedModelsFolder(config)}: checksum, input, output and labels fit its manifest.\nUse it with --model ${manifest.id}, or DEFAULT_MODEL=${manifest.id}.\n`
     : `${name} is already there, with the same bytes; nothing to do.\n`);

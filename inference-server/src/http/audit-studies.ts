@@ -1,5 +1,5 @@
 import type { Request, RequestHandler } from 'express';
-import type { AuditLine, AuditLog } from '../adapters/audit-log.ts';
+import type { AuditLog } from '../adapters/audit-log.ts';
 import { addressOf, callerOf } from './access.ts';
 
 /** A viewer asks for one study by hundreds of requests: the same access by the same asker is one line in this time. */
@@ -7,26 +7,48 @@ const SAME_ACCESS_MS = 15 * 60_000;
 const WHOLE = /^\/(?:studies\/[0-9.]+(?:\/series\/[0-9.]+)?|instances\/[0-9.]+)(?:\/archive)?\/?$/;
 const ONE_INSTANCE = /^\/(?:studies\/[0-9.]+\/)?(?:series\/[0-9.]+\/)?instances\/[0-9.]+\/?$/;
 
-/** Writes who looks at, takes away and brings which study; before the answer, so that nothing is seen without a line. */
-export function auditStudies(audit: AuditLog, now: () => number): RequestHandler {
+type Access = 'study.view' | 'study.export';
+
+/** Writes who has access to what, once for many requests; before the answer, so that nothing is seen without a line. */
+function accessWriter(audit: AuditLog, now: () => number): (req: Request, action: Access, object: string | null, detail?: string) => Promise<void> {
   const seen = new Map<string, number>();
-  return async (req, res, next) => {
+  return async (req, action, object, detail) => {
     const { name, role } = callerOf(req);
+    const access = JSON.stringify([name, action, object, detail]);
+    const at = now();
+    if (at - (seen.get(access) ?? -Infinity) < SAME_ACCESS_MS) return;
+    for (const [other, since] of seen) if (at - since >= SAME_ACCESS_MS) seen.delete(other);
+    await audit.write({ actor: name, role, address: addressOf(req), action, object, outcome: 'success', ...(detail !== undefined && { detail }) });
+    seen.set(access, at);
+  };
+}
+
+/** Who looks at, takes away and brings which study by DICOMweb. */
+export function auditStudies(audit: AuditLog, now: () => number): RequestHandler {
+  const write = accessWriter(audit, now);
+  return async (req, res, next) => {
     const object = /^\/studies\/([0-9.]+)/.exec(req.path)?.[1] ?? null;
-    const line = (action: AuditLine['action'], outcome: AuditLine['outcome'], detail?: string): AuditLine =>
-      ({ actor: name, role, address: addressOf(req), action, object, outcome, ...(detail !== undefined && { detail }) });
     if (req.method === 'POST') {
-      res.once('close', () => void audit.write(line('study.store', res.statusCode < 300 ? 'success' : 'failure', String(res.statusCode))).catch(next));
+      const { name, role } = callerOf(req);
+      res.once('close', () => void audit.write({
+        actor: name, role, address: addressOf(req), action: 'study.store', object, outcome: res.statusCode < 300 ? 'success' : 'failure', detail: String(res.statusCode),
+      }).catch(next));
       return next();
     }
-    const action = takesAway(req) ? 'study.export' : 'study.view';
-    const access = JSON.stringify([name, action, object]);
-    const at = now();
-    if (at - (seen.get(access) ?? -Infinity) >= SAME_ACCESS_MS) {
-      for (const [other, since] of seen) if (at - since >= SAME_ACCESS_MS) seen.delete(other);
-      await audit.write(line(action, 'success', object === null ? 'search' : undefined));
-      seen.set(access, at);
-    }
+    await write(req, takesAway(req) ? 'study.export' : 'study.view', object, object === null ? 'search' : undefined);
+    next();
+  };
+}
+
+/** Who sees names, descriptions and pictures of patients by our own interface. */
+export function auditViews(audit: AuditLog, now: () => number): RequestHandler {
+  const write = accessWriter(audit, now);
+  return async (req, _res, next) => {
+    const study = /^\/studies\/([0-9.]{1,64})\/series\/?$/.exec(req.path)?.[1];
+    const run = /^\/runs\/([0-9a-f-]{36})\/picture\/?$/.exec(req.path)?.[1];
+    if (/^\/work-list\/?$/i.test(req.path) && req.method === 'POST') await write(req, 'study.view', null, 'work list');
+    else if (study !== undefined) await write(req, 'study.view', study, 'series');
+    else if (run !== undefined) await write(req, 'study.view', run, 'picture');
     next();
   };
 }
