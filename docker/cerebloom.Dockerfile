@@ -25,7 +25,7 @@ COPY --from=build /app/extension extension
 COPY --from=build /app/mode mode
 COPY --from=build /app/models models
 COPY --from=build /app/orthanc-config/routing.json orthanc-config/routing.json
-COPY --from=build /app/docker/worker-health.ts docker/worker-health.ts
+COPY --from=build /app/docker/worker-health.ts /app/docker/gateway-health.ts docker/
 COPY --from=build /app/.cerebloom/ohif ohif
 COPY --from=build /app/.cerebloom/plugins plugins
 USER 10001:10001

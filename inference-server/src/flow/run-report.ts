@@ -29,7 +29,8 @@ export function reportOf(run: RunRecord) {
     volumesCm3: run.result?.volumesMl ?? null,
     enhancingDiametersMm: run.result?.enhancingDiametersMm ?? null,
     segmentation: run.result && { segSeriesUid: run.result.segSeriesUid, segInstanceUid: run.result.segInstanceUid, srInstanceUid: run.result.srInstanceUid },
-    review: run.review,
+    // what a reader wrote may name someone
+    review: run.review && { ...run.review, comment: null },
   };
 }
 
