@@ -2,6 +2,7 @@ import { useEffect, useState } from 'react';
 import type { StudySeries } from '../../inference-server/src/contract/studies.ts';
 import { SEQUENCE_NAMES, SEQUENCES } from '../../inference-server/src/domain/study.ts';
 import type { Sequence } from '../../inference-server/src/domain/study.ts';
+import { signed } from './inference-api.ts';
 import { fill, formatPercent, MESSAGES } from './messages.ts';
 import type { Messages } from './messages.ts';
 import { modelInUse } from './run-state.ts';
@@ -73,7 +74,7 @@ function Thumbnail({ study, series }: { readonly study: string; readonly series:
     let url: string | undefined;
     const leaving = new AbortController();
     // Orthanc refuses what an <img> says it accepts. Without a picture, the place stays dark.
-    fetch(address, { headers: { accept: 'image/jpeg' }, signal: leaving.signal })
+    fetch(address, { headers: signed({ accept: 'image/jpeg' }), signal: leaving.signal })
       .then(async response => response.ok && setPicture(url = URL.createObjectURL(await response.blob())), () => undefined);
     return () => {
       leaving.abort();

@@ -1,11 +1,11 @@
-import { ApiError } from './inference-api.ts';
+import { ApiError, signed } from './inference-api.ts';
 
 /** A stored instance as a DICOM file, by WADO-RS (PS3.18 §10.4). @throws ApiError */
 export async function fetchInstance(studyUid: string, seriesUid: string, instanceUid: string): Promise<Uint8Array> {
   let response: Response;
   try {
     response = await fetch(`/dicom-web/studies/${studyUid}/series/${seriesUid}/instances/${instanceUid}`, {
-      headers: { accept: 'multipart/related; type="application/dicom"; transfer-syntax=*' },
+      headers: signed({ accept: 'multipart/related; type="application/dicom"; transfer-syntax=*' }),
     });
   } catch (cause) {
     throw new ApiError(0, 'SERVER_UNREACHABLE', 'The server does not answer', cause);

@@ -15,6 +15,12 @@ export function authorizeBy(header: () => { readonly Authorization?: string } | 
   authorization = () => header()?.Authorization;
 }
 
+/** Headers of a request to this server with the token that says who asks, where there is one. */
+export function signed(headers: Readonly<Record<string, string>>): Record<string, string> {
+  const bearer = authorization();
+  return { ...headers, ...(bearer !== undefined && { authorization: bearer }) };
+}
+
 /** What the server, or the way to it, answered instead of a result. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
@@ -102,11 +108,10 @@ function askAgainAndAgain(id: string, { onEvent, onConnection }: RunListener): (
 }
 
 export async function ask<T>(path: string, body?: object): Promise<T> {
-  const bearer = authorization();
   let response: Response;
   try {
     response = await fetch(ROOT + path, {
-      headers: { accept: 'application/json', ...(bearer !== undefined && { authorization: bearer }), ...(body && { 'content-type': 'application/json' }) },
+      headers: signed({ accept: 'application/json', ...(body && { 'content-type': 'application/json' }) }),
       ...(body && { method: 'POST', body: JSON.stringify(body) }),
     });
   } catch (cause) {

@@ -109,6 +109,8 @@ describe.skipIf(!hasOrthanc || !chromium || !existsSync(join(OHIF_DIR, 'index.ht
     await signIn(page, 'radiologist');
     await page.waitForSelector('[data-cy="SegmentTumour"]', { timeout: LOAD_MS });
     await page.waitForSelector('canvas', { timeout: LOAD_MS });
+    // the panel's own pictures carry it too
+    await page.waitForSelector('img.cb-thumbnail', { timeout: LOAD_MS });
     await page.screenshot({ path: join(PICTURES, 'signed-in.png') });
     expect(new URL(page.url()).searchParams.get('StudyInstanceUIDs')).toBe(study.uid);
     expect(withToken.length).toBeGreaterThan(0);
