@@ -107,14 +107,27 @@ export function requires(permission: Permission | ((req: Request) => Permission)
   };
 }
 
+const SAME_REFUSAL_MS = 60_000;
+const LONGEST_PATH = 200;
+
 /** Every refusal of someone who showed who they are, or tried to, is an audit line. */
-export function auditRefusals(audit: AuditLog): ErrorRequestHandler {
+export function auditRefusals(audit: AuditLog, now: () => number = Date.now): ErrorRequestHandler {
+  const waiting = new Map<string, number>();
+  /** Who guesses on while they must wait is a line a minute, not a log that fills the disk. */
+  const isKnown = (error: AccessError, address: string | null): boolean => {
+    if (error.code !== 'TOO_MANY_ATTEMPTS') return false;
+    const at = now();
+    for (const [other, since] of waiting) if (at - since >= SAME_REFUSAL_MS) waiting.delete(other);
+    if (waiting.has(address ?? '')) return true;
+    waiting.set(address ?? '', at);
+    return false;
+  };
   return async (error, req, _res, next) => {
     const caller = callers.get(req);
-    if (error instanceof AccessError && (caller || req.get('Authorization') !== undefined)) {
+    if (error instanceof AccessError && (caller || req.get('Authorization') !== undefined) && !isKnown(error, addressOf(req))) {
       await audit.write({
         actor: caller?.name ?? 'unknown', role: caller?.role ?? null, address: addressOf(req), action: 'access',
-        object: `${req.method} ${req.originalUrl.split('?')[0]}`, outcome: 'refused', detail: error.code,
+        object: `${req.method} ${req.originalUrl.split('?')[0]!.slice(0, LONGEST_PATH)}`, outcome: 'refused', detail: error.code,
       });
     }
     next(error);

@@ -35,6 +35,8 @@ const DICOMWEB_PATHS = /^\/(studies|series|instances)(\/|$)/;
 const LEAVES_ITS_ROOT = /(\.|%2e){2}|\\|%5c|%2f|\/\//i;
 /** Also encoded twice: MLflow decodes the path of an artefact once more. */
 const LEADS_UP = /(\.|%(25)*2e){2}(\/|\\|%(25)*(2f|5c)|&|$)/i;
+/** A letter, digit or one of `-._~` that was encoded though nobody must (RFC 3986 §2.3): so that what is decoded behind the door is not what was checked. */
+const ENCODED_IN_VAIN = /%(2[de]|5f|7e|3\d|[46][1-9a-f]|[57][0-9a])/i;
 /** By these OHIF can be told to fetch its studies or its settings from elsewhere, and sends its token along (CVE-2026-12473). */
 const LEAKING_PARAMETERS = ['url', 'configurl'];
 const HASHED_FILE = /\.[0-9a-f]{16,20}\.(js|css|wasm)$|[/\\][0-9a-f]{16,20}\.(wasm|png|svg|woff2?)$/;
@@ -74,7 +76,7 @@ export function viewerRouter(deps: Pick<GatewayDeps, 'config' | 'appConfig'>, gu
 
 function dicomWebRules(): RequestHandler[] {
   const shape: RequestHandler = (req, _res, next) => {
-    if (!DICOMWEB_PATHS.test(req.path) || LEAVES_ITS_ROOT.test(req.path)) throw new RequestError('NOT_FOUND', 404, 'Only DICOMweb studies, series and instances are served here');
+    if (!DICOMWEB_PATHS.test(req.path) || LEAVES_ITS_ROOT.test(req.path) || ENCODED_IN_VAIN.test(req.path)) throw new RequestError('NOT_FOUND', 404, 'Only DICOMweb studies, series and instances are served here');
     if (Object.keys(req.query).some(name => name.toLowerCase() === '_method')) throw new RequestError('INVALID_REQUEST', 400, 'The method of a request can\'t be changed by a parameter');
     if (!['GET', 'HEAD', 'POST'].includes(req.method)) throw new RequestError('METHOD_NOT_ALLOWED', 405, 'DICOMweb here can be read and stored to');
     if (req.method === 'POST' && !/^\/studies(\/[0-9.]+)?\/?$/.test(req.path)) throw new RequestError('METHOD_NOT_ALLOWED', 405, 'Images are stored to /dicom-web/studies');
@@ -98,7 +100,7 @@ function limitUploads(atOnce: number): RequestHandler {
 /** Neither the path nor the path of an artefact in the query leads up or elsewhere. */
 const stayInside: RequestHandler = (req, _res, next) => {
   const query = req.originalUrl.slice(req.originalUrl.indexOf('?') + 1);
-  if (LEAVES_ITS_ROOT.test(req.path) || req.originalUrl.includes('?') && LEADS_UP.test(query)) throw new RequestError('NOT_FOUND', 404, 'This path is not served here');
+  if (LEAVES_ITS_ROOT.test(req.path) || ENCODED_IN_VAIN.test(req.path) || req.originalUrl.includes('?') && LEADS_UP.test(query)) throw new RequestError('NOT_FOUND', 404, 'This path is not served here');
   next();
 };
 

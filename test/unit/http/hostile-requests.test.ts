@@ -113,6 +113,8 @@ describe('a wrong bearer token', () => {
     expect(answers.slice(0, 20)).toEqual(Array(20).fill(401));
     expect(answers.slice(21)).toContain(429);
     expect([await ask(gateway.tokens.reader, '192.0.2.7'), await ask(gateway.tokens.reader, '192.0.2.8')]).toEqual([429, 200]);
+    const refused = await gateway.context.audit.search({ outcome: 'refused', limit: 100 });
+    expect(refused.filter(({ detail }) => detail === 'TOO_MANY_ATTEMPTS')).toHaveLength(1);
     await gateway.stop();
   });
 });
