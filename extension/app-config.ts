@@ -38,6 +38,8 @@ const CONFIG = {
   showLoadingIndicator: true,
   strictZSpacingForVolumeViewport: true,
   groupEnabledModesFirst: true,
+  // the first stroke into another viewport draws, and does not only make that viewport the active one
+  activateViewportBeforeInteraction: false,
   investigationalUseDialog: { option: 'never' },
   showErrorDetails: 'production',
   defaultDataSourceName: 'orthanc',

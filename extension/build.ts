@@ -6,7 +6,7 @@ const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 /**
  * Bundles the extension and the mode as the ES modules that OHIF imports at run time:
- * `tumour-ext.js` (with its own React, since OHIF shares none) and `tumour-mode.js`.
+ * `tumour-ext.js` (with Preact in React's place, a tenth of its size, since OHIF shares its own React with nobody) and `tumour-mode.js`.
  * @param outDir is created where it is missing.
  */
 export async function buildPlugins(outDir: string): Promise<void> {
@@ -18,6 +18,7 @@ export async function buildPlugins(outDir: string): Promise<void> {
     format: 'esm',
     target: 'es2022',
     jsx: 'automatic',
+    alias: { react: 'preact/compat', 'react-dom/client': 'preact/compat/client', 'react/jsx-runtime': 'preact/jsx-runtime' },
     minify: true,
     define: { 'process.env.NODE_ENV': '"production"' },
     logLevel: 'silent',

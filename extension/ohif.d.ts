@@ -11,6 +11,8 @@ export interface DisplaySet {
   readonly Modality: string;
   readonly FrameOfReferenceUID?: string;
   readonly SeriesDescription?: string;
+  /** Of a segmentation: the images that it lies on. */
+  readonly referencedDisplaySetInstanceUID?: string;
   readonly instances?: readonly { readonly FrameOfReferenceUID?: string }[];
 }
 
@@ -52,6 +54,32 @@ export interface SegmentationRepresentation {
   readonly segments: Readonly<Record<number, { readonly visible: boolean }>>;
 }
 
+/** What OHIF keeps of a label map: derived images in layers. */
+export interface Labelmap {
+  readonly imageIds: readonly string[];
+  readonly labelmaps: Readonly<Record<string, { readonly imageIds: readonly string[]; readonly labelToSegmentIndex?: Readonly<Record<number, number>> }>>;
+}
+
+/** An image of labels in cornerstone's cache. */
+export interface LabelledImage {
+  readonly referencedImageId: string;
+  readonly voxelManager: { getScalarData(): Uint8Array<ArrayBuffer> };
+}
+
+declare global {
+  interface Window {
+    /** OHIF puts its cornerstone here. */
+    readonly cornerstone?: {
+      readonly cache: { getImage(imageId: string): LabelledImage | undefined };
+      readonly metaData: { get(type: string, imageId: string): unknown };
+      readonly eventTarget: EventTarget;
+    };
+    readonly cornerstoneTools?: {
+      readonly Enums: { readonly Events: { readonly SEGMENTATION_DATA_MODIFIED: string } };
+    };
+  }
+}
+
 export interface OhifServices {
   readonly userAuthenticationService: { getAuthorizationHeader(): { readonly Authorization?: string } | undefined };
   readonly displaySetService: {
@@ -71,7 +99,12 @@ export interface OhifServices {
     getCornerstoneViewport(viewportId: string): CornerstoneViewport | null | undefined;
   };
   readonly segmentationService: {
-    getSegmentation(segmentationId: string): unknown;
+    getSegmentation(segmentationId: string): { readonly representationData: { readonly Labelmap: Labelmap } } | undefined;
+    createLabelmapForDisplaySet(displaySet: DisplaySet, options: { label: string; segments: Record<number, { label: string; active: boolean }> }): Promise<string>;
+    addSegmentationRepresentation(viewportId: string, options: { segmentationId: string; type: 'Labelmap' }): Promise<void>;
+    setActiveSegmentation(viewportId: string, segmentationId: string): void;
+    setActiveSegment(segmentationId: string, segment: number): void;
+    remove(segmentationId: string): void;
     getSegmentationRepresentations(viewportId: string, filter: { segmentationId: string }): readonly SegmentationRepresentation[];
     setSegmentColor(viewportId: string, segmentationId: string, segment: number, rgba: readonly number[]): void;
     setStyle(specifier: { readonly segmentationId: string; readonly type: 'Labelmap' }, style: SegmentationStyle): void;

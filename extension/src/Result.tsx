@@ -1,9 +1,9 @@
-import { useState } from 'react';
 import type { Run, RunResult } from '../../inference-server/src/contract/runs.ts';
 import { SEGMENTS } from '../../inference-server/src/domain/label-map.ts';
 import { ConfidenceNote } from './ConfidenceNote.tsx';
 import { OverlayControls } from './OverlayControls.tsx';
 import { Problem } from './Problem.tsx';
+import { Review } from './Review.tsx';
 import { ReportActions } from './ReportActions.tsx';
 import type { PanelProps } from './SegmentTumourPanel.tsx';
 import {
@@ -82,7 +82,7 @@ export function Result(props: PanelProps & { readonly run: Run; readonly result:
           <button type="button" className="cb-button" onClick={onShow}>{messages.showAgain}</button>
         </>
       )}
-      <Review {...props} />
+      <Review session={props.review} language={language} run={run} model={run.result!} shown={shown} />
       <ReportActions language={language} run={run} result={result} />
       <p className="cb-note">
         {fill(messages.madeBy, { model: run.model.id, version: run.model.version })}<br />
@@ -90,38 +90,6 @@ export function Result(props: PanelProps & { readonly run: Run; readonly result:
           ? fill(messages.routed, { when: formatInstant(language, run.queuedAt) })
           : fill(messages.askedBy, { who: run.requestedBy, when: formatInstant(language, run.queuedAt) })}
       </p>
-    </div>
-  );
-}
-
-/** What a reader decided about the result, or the two decisions. */
-function Review({ state, language, run, onReview }: PanelProps & { readonly run: Run }) {
-  const messages = MESSAGES[language];
-  const [rejecting, setRejecting] = useState(false);
-  const [comment, setComment] = useState('');
-  if (run.review) {
-    const { decision, by, at, comment: reason } = run.review;
-    return (
-      <p className="cb-row" data-cy="cerebloom-review" data-decision={decision}>
-        {fill(messages[decision], { who: by, when: formatInstant(language, at) })}{reason && <span className="cb-note"> {reason}</span>}
-      </p>
-    );
-  }
-  if (rejecting) {
-    return (
-      <form className="cb-stack" onSubmit={event => { event.preventDefault(); onReview('rejected', comment.trim()); }}>
-        <label>{messages.rejectReason}<textarea value={comment} maxLength={2000} rows={2} autoFocus onChange={event => setComment(event.target.value)} /></label>
-        <div className="cb-row">
-          <button type="submit" className="cb-button cb-primary" disabled={state.reviewing}>{messages.confirmReject}</button>
-          <button type="button" className="cb-button" onClick={() => setRejecting(false)}>{messages.close}</button>
-        </div>
-      </form>
-    );
-  }
-  return (
-    <div className="cb-row">
-      <button type="button" className="cb-button" disabled={state.reviewing} onClick={() => onReview('accepted', '')} data-cy="cerebloom-accept">{messages.accept}</button>
-      <button type="button" className="cb-button" disabled={state.reviewing} onClick={() => setRejecting(true)} data-cy="cerebloom-reject">{messages.reject}</button>
     </div>
   );
 }

@@ -7,11 +7,14 @@ import { SeriesChoice } from './SeriesChoice.tsx';
 import { explain, fill, formatDuration, MESSAGES } from './messages.ts';
 import type { Language } from './messages.ts';
 import { modelInUse, runState } from './run-state.ts';
+import type { ReviewSession } from './review-session.ts';
+import { resultInForce } from './reviewed-result.ts';
 import type { OverlayStyle, PanelState } from './run-state.ts';
 
 export interface PanelProps {
   readonly state: PanelState;
   readonly language: Language;
+  readonly review: ReviewSession;
   onSegment(): void;
   onCancel(): void;
   onShow(): void;
@@ -22,7 +25,6 @@ export interface PanelProps {
   onJumpToDiameters(): void;
   onToggle(segment: number): void;
   onStyle(style: Partial<OverlayStyle>): void;
-  onReview(decision: 'accepted' | 'rejected', comment: string): void;
 }
 
 export function SegmentTumourPanel(props: PanelProps) {
@@ -31,6 +33,7 @@ export function SegmentTumourPanel(props: PanelProps) {
   const messages = MESSAGES[language];
   const underWay = requesting || run?.state === 'queued' || run?.state === 'running';
   const ended = underWay ? null : run;
+  const result = ended && resultInForce(ended);
   // With the same series and model the same result would come.
   const chosen = Object.keys(state.choice).length > 0 || state.modelId !== null;
   const mayDiffer = !ended?.result || chosen || state.overlayFailure !== null;
@@ -44,7 +47,7 @@ export function SegmentTumourPanel(props: PanelProps) {
       {underWay
         ? <Progress {...props} />
         : <>
-          {ended?.result && <Result {...props} run={ended} result={ended.result} />}
+          {ended && result && <Result {...props} run={ended} result={result} />}
           {ended?.state === 'failed' && ended.error && (
             <Problem language={language} code={ended.error.code} detail={ended.error.message} explanation={explain(language, ended.error.code, null)} />
           )}

@@ -1,9 +1,11 @@
 import { BUTTON_ID, TOOLBAR_BUTTONS } from './id.ts';
 import { currentLanguage, MESSAGES } from './messages.ts';
+import { REVIEW_MESSAGES } from './review-messages.ts';
 
 /** The toolbar button for modes that refer to it, and the hotkeys for all modes. */
 export function getCustomizationModule() {
   const { segment: label, hotkeys } = MESSAGES[currentLanguage()];
+  const { hotkeys: review } = REVIEW_MESSAGES[currentLanguage()];
   const hotkey = (commandName: string, name: string, key: string) => ({ commandName, label: name, keys: [key], isEditable: true });
   return [
     {
@@ -25,6 +27,9 @@ export function getCustomizationModule() {
           hotkey('toggleTumourOverlay', hotkeys.overlay, 'o'),
           hotkey('toggleTumourOutline', hotkeys.outline, 'shift+o'),
           hotkey('nextTumourPart', hotkeys.next, 't'),
+          hotkey('acceptResult', review.accept, 'shift+a'),
+          hotkey('editResult', review.edit, 'shift+e'),
+          hotkey('rejectResult', review.reject, 'shift+r'),
           hotkey('previousTumourPart', hotkeys.previous, 'shift+t'),
         ],
       } },

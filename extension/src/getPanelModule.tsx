@@ -14,6 +14,7 @@ function ConnectedPanel({ session }: { session: TumourSession }) {
     <SegmentTumourPanel
       state={state}
       language={currentLanguage()}
+      review={session.review}
       onSegment={() => void session.segment()}
       onCancel={() => void session.cancel()}
       onShow={() => void session.showResult()}
@@ -23,7 +24,6 @@ function ConnectedPanel({ session }: { session: TumourSession }) {
       onJumpToDiameters={() => session.jumpToDiameters()}
       onStyle={style => session.styleOverlay(style)}
       onToggle={segment => session.toggleSegment(segment)}
-      onReview={(decision, comment) => void session.review(decision, comment)}
     />
   );
 }
@@ -39,7 +39,7 @@ class Boundary extends Component<{ children: ReactNode }, { error: Error | null 
 
 /**
  * OHIF shares no React, and hooks of ours fail under its renderer: what OHIF renders is this class,
- * which opens a root of our own React in a div.
+ * which opens a root of our own renderer in a div.
  */
 function islandOf(content: ReactNode) {
   return class Island extends Component {
@@ -58,10 +58,14 @@ function islandOf(content: ReactNode) {
     }
 
     override render() {
-      return <div ref={this.place} style={{ height: '100%' }} />;
+      return hostElement(this.place);
     }
   };
 }
+
+/** A div as OHIF's React 18 knows elements; what our own renderer makes is not one. */
+const hostElement = (ref: unknown) =>
+  ({ $$typeof: Symbol.for('react.element'), type: 'div', key: null, ref, props: { style: { height: '100%' } }, _owner: null }) as unknown as ReactNode;
 
 export function getPanelModule(session: TumourSession) {
   const label = MESSAGES[currentLanguage()].title;

@@ -1,3 +1,4 @@
+import type { Me } from '../../inference-server/src/contract/callers.ts';
 import type { Model, ModelList } from '../../inference-server/src/contract/models.ts';
 import type { CreateReview, CreateRun, Problem, Run, RunEvent, RunPage } from '../../inference-server/src/contract/runs.ts';
 import type { StudySeries } from '../../inference-server/src/contract/studies.ts';
@@ -43,7 +44,10 @@ export const getRun = (id: string): Promise<Run> => ask(`/runs/${encodeURICompon
 
 export const cancelRun = (id: string): Promise<unknown> => ask(`/runs/${encodeURIComponent(id)}/cancel`, {});
 
-export const reviewRun = (id: string, review: CreateReview): Promise<unknown> => ask(`/runs/${encodeURIComponent(id)}/review`, review);
+/** Who is signed in. */
+export const getMe = (): Promise<Me> => ask('/me');
+
+export const reviewRun = (id: string, review: CreateReview): Promise<Run> => ask(`/runs/${encodeURIComponent(id)}/review`, review);
 
 export const getStudySeries = (studyInstanceUid: string): Promise<StudySeries> => ask(`/studies/${studyInstanceUid}/series`);
 

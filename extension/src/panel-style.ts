@@ -66,5 +66,18 @@ export const PANEL_STYLE = `
 
 .cb-warning { padding: 6px 8px; border-left: 3px solid #f0e442; background: rgb(240 228 66 / 0.12); }
 .cb-problem { display: flex; flex-direction: column; gap: 6px; padding: 8px; border-left: 3px solid #ff8a75; background: rgb(255 138 117 / 0.12); overflow-wrap: anywhere; }
+
+.cb-edit, .cb-decided { display: flex; flex-direction: column; gap: 8px; padding: 8px; border: 1px solid #6b7f9f; border-radius: 4px; }
+.cb-chip { border: 1px solid #6b7f9f; border-radius: 12px; padding: 2px 10px; min-height: 26px; background: transparent; color: inherit; font: inherit; font-size: 12px; cursor: pointer; }
+.cb-chip:hover { background: rgb(255 255 255 / 0.1); }
+.cb-chip[aria-pressed="true"] { background: #5acce6; color: #04101c; border-color: #5acce6; font-weight: 600; }
+.cb-chip .cb-swatch { margin-right: 6px; border: 1px solid #04101c; }
+.cb-edit .cb-row { gap: 6px; }
+.cb-change { width: 100%; border-collapse: collapse; font-size: 12px; font-variant-numeric: tabular-nums; }
+.cb-change :is(th, td) { padding: 1px 0 1px 6px; text-align: right; font-weight: 400; white-space: nowrap; }
+.cb-change th:first-child { text-align: left; padding-left: 0; white-space: normal; }
+.cb-change thead th { color: #a9b6cc; }
+.cb-reasons { border: 0; margin: 0; padding: 0; display: flex; flex-direction: column; gap: 4px; }
+.cb-reasons legend { padding: 0 0 4px; font-weight: 600; }
 @media (prefers-reduced-motion: reduce) { .cb-bar > div { transition: none; } }
 `;

@@ -1,6 +1,7 @@
 import type { Run, RunEvent } from '../../inference-server/src/contract/runs.ts';
 import type { Model } from '../../inference-server/src/contract/models.ts';
 import type { StudySeries } from '../../inference-server/src/contract/studies.ts';
+import { resultInForce } from './reviewed-result.ts';
 import type { Sequence } from '../../inference-server/src/domain/study.ts';
 
 /** A failure as the panel shows it: `code` chooses our words, `detail` are the server's. */
@@ -42,7 +43,6 @@ export interface PanelState {
   /** Segment numbers that the reader hid. */
   readonly hiddenSegments: readonly number[];
   readonly overlayStyle: OverlayStyle;
-  readonly reviewing: boolean;
 }
 
 export const INITIAL: PanelState = {
@@ -59,7 +59,6 @@ export const INITIAL: PanelState = {
   overlayFailure: null,
   hiddenSegments: [],
   overlayStyle: { opacity: 0.5, fill: true },
-  reviewing: false,
 };
 
 export type PanelEvent =
@@ -76,8 +75,7 @@ export type PanelEvent =
   | { readonly kind: 'overlay'; readonly overlay: OverlayState; readonly failure?: Failure }
   | { readonly kind: 'segment-toggled'; readonly segment: number }
   | { readonly kind: 'segments-hidden'; readonly segments: readonly number[] }
-  | { readonly kind: 'overlay-styled'; readonly style: Partial<OverlayStyle> }
-  | { readonly kind: 'review-sent' };
+  | { readonly kind: 'overlay-styled'; readonly style: Partial<OverlayStyle> };
 
 export function reduce(state: PanelState, event: PanelEvent): PanelState {
   switch (event.kind) {
@@ -100,7 +98,7 @@ export function reduce(state: PanelState, event: PanelEvent): PanelState {
         ? { ...state, connected: true, run: { ...state.run, ...event.event, progress: forward(state.run, event.event) } }
         : state;
     case 'refused':
-      return { ...state, requesting: false, reviewing: false, refusal: event.failure };
+      return { ...state, requesting: false, refusal: event.failure };
     case 'connection':
       return { ...state, connected: event.connected };
     case 'overlay':
@@ -116,8 +114,6 @@ export function reduce(state: PanelState, event: PanelEvent): PanelState {
       return { ...state, hiddenSegments: event.segments };
     case 'overlay-styled':
       return { ...state, overlayStyle: { ...state.overlayStyle, ...event.style } };
-    case 'review-sent':
-      return { ...state, reviewing: true, refusal: null };
   }
 }
 
@@ -142,8 +138,8 @@ export function runToShow(runs: readonly Run[]): Run | null {
 
 function received(state: PanelState, run: Run): PanelState {
   if (run.studyInstanceUid !== state.studyInstanceUid) return state;
-  const settled = { ...state, run, requesting: false, reviewing: false, refusal: null };
-  const sameResult = run.result?.segSeriesUid === state.run?.result?.segSeriesUid;
+  const settled = { ...state, run, requesting: false, refusal: null };
+  const sameResult = resultInForce(run)?.segSeriesUid === (state.run && resultInForce(state.run)?.segSeriesUid);
   return sameResult ? settled : { ...settled, overlay: 'hidden', overlayFailure: null, hiddenSegments: [] };
 }
 

@@ -165,7 +165,8 @@ const isLayerOf = ({ servicesManager: { services } }: OhifHost, viewportId: stri
 
 const frameOfReference = (displaySet: DisplaySet | undefined) => displaySet?.FrameOfReferenceUID ?? displaySet?.instances?.[0]?.FrameOfReferenceUID;
 
-function viewportsWith({ servicesManager: { services } }: OhifHost, segmentationId: string): readonly string[] {
+/** The viewports that show a segmentation. */
+export function viewportsWith({ servicesManager: { services } }: OhifHost, segmentationId: string): readonly string[] {
   return [...services.viewportGridService.getState().viewports.keys()].filter(viewportId =>
     services.segmentationService.getSegmentationRepresentations(viewportId, { segmentationId }).length > 0);
 }

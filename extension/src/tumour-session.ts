@@ -5,10 +5,12 @@ import { SEQUENCES } from '../../inference-server/src/domain/study.ts';
 import type { Sequence } from '../../inference-server/src/domain/study.ts';
 import type { OhifHost } from '../ohif.d.ts';
 import { SEQUENCE_ATTRIBUTE } from './getHangingProtocolModule.ts';
-import { ApiError, cancelRun, createRun, followRun, getRun, getStudySeries, listModels, listRuns, reviewRun } from './inference-api.ts';
+import { ApiError, cancelRun, createRun, followRun, getRun, getStudySeries, listModels, listRuns } from './inference-api.ts';
 import { currentLanguage, explain, fill, formatMl, MESSAGES } from './messages.ts';
 import { hideToast, openPanel, showToast } from './notify-reader.ts';
 import { progressLine } from './progress-line.ts';
+import { resultInForce } from './reviewed-result.ts';
+import { ReviewSession } from './review-session.ts';
 import { INITIAL, reduce, runToShow } from './run-state.ts';
 import type { Failure, OverlayStyle, PanelEvent, PanelState } from './run-state.ts';
 import {
@@ -35,9 +37,17 @@ export class TumourSession {
   /** Stops what goes on for the study in view. */
   private leaving = new AbortController();
   private lastJump = -1;
+  readonly review: ReviewSession;
 
   constructor(host: OhifHost) {
     this.host = host;
+    this.review = new ReviewSession(host, {
+      run: () => this.current.run,
+      receive: run => this.take(run),
+      shownSegmentation: () => (this.current.overlay === 'shown' ? this.shownSegmentation : null),
+      overlayIs: segmentationId => this.overlayIs(segmentationId),
+      showResult: () => this.showResult(),
+    });
   }
 
   readonly state = (): PanelState => this.current;
@@ -98,16 +108,6 @@ export class TumourSession {
     });
   }
 
-  async review(decision: 'accepted' | 'rejected', comment: string): Promise<void> {
-    const { run } = this.current;
-    if (!run?.result) return;
-    this.dispatch({ kind: 'review-sent' });
-    await this.orRefuse(async () => {
-      await reviewRun(run.id, { decision, ...(comment && { comment }) });
-      this.take(await getRun(run.id));
-    });
-  }
-
   chooseModel(modelId: string): void {
     this.dispatch({ kind: 'model-chosen', modelId });
   }
@@ -119,8 +119,9 @@ export class TumourSession {
   /** Lays the result over the images (where it isn't yet) and scrolls to the tumour. */
   async showResult(): Promise<void> {
     const { run, overlay } = this.current;
-    if (!run?.result || overlay === 'loading') return;
-    const { result, studyInstanceUid } = run;
+    const result = run && resultInForce(run);
+    if (!result || overlay === 'loading' || this.review.isEditing()) return;
+    const { studyInstanceUid } = run;
     this.dispatch({ kind: 'overlay', overlay: 'loading' });
     const { signal } = this.leaving;
     try {
@@ -131,6 +132,7 @@ export class TumourSession {
       if (result.volumesMl.total > 0) jumpToSegment(this.host, shown, largest!.number);
       this.dispatch({ kind: 'overlay', overlay: 'shown' });
       styleSegmentation(this.host, shown, this.current.overlayStyle);
+      await this.review.resume(run);
     } catch (error) {
       if (signal.aborted) return;
       this.dispatch({ kind: 'overlay', overlay: 'failed', failure: asFailure(error) });
@@ -143,14 +145,14 @@ export class TumourSession {
 
   /** To the next (or previous) part of the tumour, in the panel's order. @param step 1 or -1 */
   jumpAlong(step: 1 | -1): void {
-    const found = ORDER.filter(({ name }) => (this.current.run?.result?.volumesMl[name] ?? 0) > 0);
+    const found = ORDER.filter(({ name }) => (this.resultInForce()?.volumesMl[name] ?? 0) > 0);
     if (found.length === 0) return;
     this.lastJump = (Math.max(this.lastJump, step === 1 ? -1 : 0) + step + found.length) % found.length;
     this.jumpTo(found[this.lastJump]!.number);
   }
 
   jumpToDiameters(): void {
-    const centre = this.current.run?.result?.enhancingDiametersMm?.centre;
+    const centre = this.resultInForce()?.enhancingDiametersMm?.centre;
     if (this.shownSegmentation && centre) jumpToPoint(this.host, this.shownSegmentation, centre);
   }
 
@@ -182,7 +184,18 @@ export class TumourSession {
     for (const { number } of SEGMENTS) setSegmentVisible(this.host, segmentationId, number, !this.current.hiddenSegments.includes(number));
   }
 
+  /** The reader edits a copy: it is what the overlay's controls now belong to. */
+  private overlayIs(segmentationId: string): void {
+    this.shownSegmentation = segmentationId;
+    this.dispatch({ kind: 'overlay', overlay: 'shown' });
+    styleSegmentation(this.host, segmentationId, this.current.overlayStyle);
+    this.applyHidden(segmentationId);
+  }
+
+  private resultInForce = () => this.current.run && resultInForce(this.current.run);
+
   private leaveStudy(): void {
+    this.review.leave();
     this.leaving.abort();
     this.leaving = new AbortController();
     this.shownSegmentation = null;
@@ -190,7 +203,8 @@ export class TumourSession {
   }
 
   private openStudyInView(): void {
-    const studyInstanceUid = studyInView(this.host);
+    // looking at another study (a prior, say) must not end a correction
+    const studyInstanceUid = this.review.isEditing() ? null : studyInView(this.host);
     if (studyInstanceUid) this.openStudy(studyInstanceUid);
   }
 
@@ -220,7 +234,7 @@ export class TumourSession {
       this.stopFollowing();
       if (wasUnderWay) this.tellEnd(run);
       // The segmentation mode's own panel comes to the front when it sees a first overlay; the reader waits at ours.
-      if (run.result && this.current.overlay === 'hidden') void this.showResult().then(() => wasUnderWay && openPanel(this.host));
+      if (run.result && this.current.overlay === 'hidden' && !this.review.isEditing()) void this.showResult().then(() => wasUnderWay && openPanel(this.host));
     }
   }
 

@@ -1,0 +1,240 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Browser, Dialog, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { voxelToPatient, type Vec3 } from '../../inference-server/src/domain/geometry.ts';
+import type { Run } from '../../inference-server/src/contract/runs.ts';
+import { accessibilityFaults } from '../support/axe.ts';
+import { findChromium, launchBrowser } from '../support/browser.ts';
+import { planeOf } from '../support/overlay.ts';
+import { readSegmentation } from '../support/read-segmentation.ts';
+import { allFiles, aSmallStudy, sendTo, SMALL_GRID } from '../support/small-study.ts';
+
+const system = inject('system');
+const chromium = findChromium();
+const PICTURES = 'test-output/review';
+const LOAD_MS = 180_000;
+const panel = '[data-cy="cerebloom-panel"]';
+const editing = `${panel} [data-cy="cerebloom-editing"]`;
+const VIEWPORT = 'cerebloom-t1ce';
+const RADIUS_MM = 12;
+
+describe.skipIf(!chromium)('reviewing a result in the viewer', { timeout: 2 * LOAD_MS }, () => {
+  const study = aSmallStudy('review in the viewer', 'Ibsen^Ida');
+  let browser: Browser;
+  let page: Page;
+  let runId: string;
+  const faults: string[] = [];
+  /** What the page asked, and what is answered from now on. */
+  const questions: string[] = [];
+  let answerYes = true;
+  /** The middle of the stroke, patient space, mm. */
+  let stroke: { from: Vec3; to: Vec3 };
+
+  const picture = (of: Page, name: string) => of.screenshot({ path: join(PICTURES, `${name}.png`) });
+  const api = async <T>(path: string, init: RequestInit = {}): Promise<T> => {
+    const answer = await fetch(`${system.url}/api/v1${path}`, { ...init, headers: { Authorization: `Bearer ${system.token}`, 'Content-Type': 'application/json' } });
+    return await answer.json() as T;
+  };
+  const run = () => api<Run>(`/runs/${runId}`);
+  const open = async (of: Page, token: string) => {
+    await of.goto(`${system.url}/cerebloom?StudyInstanceUIDs=${study.uid}&lng=en`);
+    if (await of.locator('input[name="token"]').count() > 0) {
+      await of.fill('input[name="token"]', token);
+      await of.keyboard.press('Enter');
+    }
+    await of.waitForSelector(`${panel} [data-cy="cerebloom-edit"]:enabled, ${editing}`, { timeout: LOAD_MS });
+  };
+  const decided = (of: Page, decision: string) => of.waitForSelector(`${panel} [data-cy="cerebloom-review"][data-decision="${decision}"]`, { timeout: LOAD_MS });
+  const undecided = () => page.waitForSelector(`${panel} [data-cy="cerebloom-accept"]:enabled`, { timeout: LOAD_MS });
+  const volumeNow = async (of: Page, name: string) => Number(await of.getAttribute(`${editing} [data-cy="change-${name}"]`, 'data-ml'));
+  const startEditing = async (of: Page) => {
+    await of.click('[data-cy="cerebloom-edit"]');
+    await of.waitForSelector(`${editing} [data-cy="draw-enhancing"]`, { timeout: LOAD_MS });
+    await of.fill('[data-cy="cerebloom-radius"]', String(RADIUS_MM));
+  };
+  /** A stroke with the mouse from one place of the viewport to another, as shares of its size. */
+  const drag = async (of: Page, from: readonly [number, number], to: readonly [number, number]) => {
+    const plane = await planeOf(of, VIEWPORT);
+    const at = ([across, down]: readonly [number, number], steps = 0) => of.mouse.move(plane.x + across * plane.width, plane.y + down * plane.height, { steps });
+    const mm = ([across, down]: readonly [number, number]) =>
+      [0, 1, 2].map(axis => plane.originMm[axis]! + across * plane.width * plane.rightMm[axis]! + down * plane.height * plane.downMm[axis]!) as unknown as Vec3;
+    await at(from);
+    await of.mouse.down();
+    await at(to, 12);
+    await of.mouse.up();
+    stroke = { from: mm(from), to: mm(to) };
+  };
+  const labelsOf = async (instanceUid: string) => {
+    const [found] = await (await fetch(`${system.orthancUrl}/tools/lookup`, { method: 'POST', body: instanceUid })).json() as { ID: string }[];
+    return readSegmentation(new Uint8Array(await (await fetch(`${system.orthancUrl}/instances/${found!.ID}/file`)).arrayBuffer()), SMALL_GRID).labels;
+  };
+
+  beforeAll(async () => {
+    mkdirSync(PICTURES, { recursive: true });
+    await sendTo(system.orthancUrl, allFiles(study));
+    runId = (await api<Run>('/runs', { method: 'POST', body: JSON.stringify({ studyInstanceUid: study.uid }) })).id;
+    await expect.poll(async () => (await run()).state, { timeout: LOAD_MS, interval: 500 }).toBe('completed');
+    browser = await launchBrowser(chromium!);
+    page = await browser.newPage({ viewport: { width: 1440, height: 900 }, locale: 'en-GB' });
+    page.on('pageerror', error => faults.push(error.stack ?? error.message));
+    page.on('dialog', (dialog: Dialog) => {
+      questions.push(dialog.type() === 'beforeunload' ? 'beforeunload' : dialog.message());
+      void (answerYes ? dialog.accept() : dialog.dismiss());
+    });
+    await open(page, system.token);
+  });
+  afterAll(() => browser?.close());
+
+  it('accepts at a key, tells who and when, and takes it back', async () => {
+    await picture(page, '1-result');
+    await page.locator('canvas').first().click();
+    await page.keyboard.press('Shift+A');
+    await decided(page, 'accepted');
+    await picture(page, '2-accepted');
+    expect((await run()).review).toMatchObject({ decision: 'accepted', result: { agreement: expect.anything() } });
+    await page.click('[data-cy="cerebloom-undo"]');
+    await undecided();
+    expect((await run()).review).toBeNull();
+  });
+
+  it('rejects with a reason, and not without', async () => {
+    await page.locator('canvas').first().click();
+    await page.keyboard.press('Shift+R');
+    await expect(page.isDisabled('[data-cy="cerebloom-confirm-reject"]')).resolves.toBe(true);
+    await page.check('[data-cy="cerebloom-reason-2"]');
+    await page.fill(`${panel} textarea`, 'the falx');
+    await picture(page, '3-rejecting');
+    await page.click('[data-cy="cerebloom-confirm-reject"]');
+    await decided(page, 'rejected');
+    await picture(page, '4-rejected');
+    expect((await run()).review).toMatchObject({ decision: 'rejected', comment: 'Healthy or other tissue outlined: the falx' });
+    await page.click('[data-cy="cerebloom-undo"]');
+    await undecided();
+  });
+
+  it('draws on a copy with OHIF\'s brush, takes a stroke back, and counts what is drawn', async () => {
+    await startEditing(page);
+    const before = await volumeNow(page, 'enhancing');
+    await picture(page, '5-editing');
+    // not yet the active viewport: the first stroke must draw all the same
+    await drag(page, [0.35, 0.3], [0.45, 0.3]);
+    await expect.poll(() => volumeNow(page, 'enhancing'), { timeout: LOAD_MS }).toBeGreaterThan(before);
+    await page.click('[data-cy="cerebloom-undo-stroke"]');
+    await expect.poll(() => volumeNow(page, 'enhancing'), { timeout: LOAD_MS }).toBeCloseTo(before, 6);
+    await drag(page, [0.35, 0.3], [0.45, 0.3]);
+    await page.waitForSelector(`${editing}[data-changed="true"][data-kept="true"]`, { timeout: LOAD_MS });
+    await picture(page, '6-stroke');
+    expect(await accessibilityFaults(page, panel)).toEqual([]);
+  });
+
+  it('asks before the study is left with unsaved corrections, and stays where the reader says so', async () => {
+    answerYes = false;
+    questions.length = 0;
+    // beside the links to our own pages
+    await page.locator('[data-cy="return-to-work-list"] svg').first().click();
+    await expect.poll(() => questions).toEqual([expect.stringContaining('not saved in the archive')]);
+    expect(new URL(page.url()).pathname).toBe('/cerebloom');
+    answerYes = true;
+  });
+
+  it('brings unsaved corrections back after a reload, which it asks about', async () => {
+    const drawn = await volumeNow(page, 'enhancing');
+    questions.length = 0;
+    await page.reload();
+    expect(questions).toEqual(['beforeunload']);
+    await page.waitForSelector(`${editing}[data-changed="true"]`, { timeout: LOAD_MS });
+    await expect.poll(() => volumeNow(page, 'enhancing'), { timeout: LOAD_MS }).toBeCloseTo(drawn, 6);
+    await expect(page.innerText(editing)).resolves.toContain('unsaved corrections');
+    await picture(page, '7-restored');
+  });
+
+  it('keeps corrections that a lost network does not let through, and says what to do', async () => {
+    await page.route('**/api/v1/runs/*/review', route => route.abort());
+    await page.click('[data-cy="cerebloom-save"]');
+    await page.waitForSelector(`${panel} [data-cy="cerebloom-problem"][data-code="SERVER_UNREACHABLE"]`, { timeout: LOAD_MS });
+    await page.waitForSelector(`${editing}[data-changed="true"][data-kept="true"]`);
+    await picture(page, '8-network-cut');
+    await page.unroute('**/api/v1/runs/*/review');
+    expect((await run()).review).toBeNull();
+  });
+
+  it('saves after signing in again what was to be saved when the reader was signed out', async () => {
+    await page.context().clearCookies();
+    await page.click('[data-cy="cerebloom-save"]');
+    const signIn = page.locator(`${panel} a[href^="/sign-in?next="]`).first();
+    await signIn.waitFor({ timeout: LOAD_MS });
+    await picture(page, '9-signed-out');
+    await signIn.click();
+    await page.fill('input[name="token"]', system.token);
+    await page.keyboard.press('Enter');
+    await decided(page, 'edited');
+    await expect(page.locator(editing).count()).resolves.toBe(0);
+    await page.waitForSelector(`${panel} button[aria-pressed="true"]:enabled`, { timeout: LOAD_MS });
+    await picture(page, '10-corrected');
+  });
+
+  it('stored the stroke where it was drawn, nothing elsewhere, and kept the model\'s own result', async () => {
+    const { result, review } = await run();
+    const [before, after] = [await labelsOf(result!.segInstanceUid), await labelsOf(review!.result!.segInstanceUid)];
+    const [, rows, columns] = SMALL_GRID.shape;
+    const distanceMm = (point: Vec3) => {
+      const along = stroke.to.map((mm, axis) => mm - stroke.from[axis]!);
+      const share = along.reduce((sum, mm, axis) => sum + mm * (point[axis]! - stroke.from[axis]!), 0) / along.reduce((sum, mm) => sum + mm * mm, 0);
+      const nearest = stroke.from.map((mm, axis) => mm + Math.min(1, Math.max(0, share)) * along[axis]!);
+      return Math.hypot(...point.map((mm, axis) => mm - nearest[axis]!));
+    };
+    const { drawn, missed, strayed } = after.reduce((count, label, n) => {
+      const voxel: Vec3 = [Math.floor(n / (rows * columns)), Math.floor(n / columns) % rows, n % columns];
+      const mm = voxelToPatient(SMALL_GRID, voxel);
+      const inSlice = Math.abs(mm[2] - stroke.from[2]) < 2.5;
+      const away = distanceMm(mm);
+      // half a voxel's diagonal of doubt at the brush's edge
+      if (inSlice && away < RADIUS_MM - 3.6) return { ...count, drawn: count.drawn + 1, missed: count.missed + (label === 3 ? 0 : 1) };
+      return { ...count, strayed: count.strayed + (label !== before[n] && !(inSlice && away < RADIUS_MM + 3.6) ? 1 : 0) };
+    }, { drawn: 0, missed: 0, strayed: 0 });
+    expect(drawn).toBeGreaterThan(5);
+    expect({ missed, strayed }).toEqual({ missed: 0, strayed: 0 });
+  });
+
+  it('shows how the model agreed with the correction, and the corrected volumes as those that count', async () => {
+    const { review } = await run();
+    const { volumesMl, agreement } = review!.result!;
+    expect(Number(await page.getAttribute(`${panel} [data-cy="cerebloom-agreement"]`, 'data-dice-wt'))).toBe(agreement.dice.wt);
+    expect(Number(await page.getAttribute(`${panel} [data-cy="volume-enhancing"]`, 'data-ml'))).toBe(volumesMl.enhancing);
+    const { summary } = { summary: await api<{ reviews: { edited: number } }>('/mlops/statistics/daily') };
+    expect(summary.reviews.edited).toBeGreaterThanOrEqual(1);
+  });
+
+  it('tells two readers of the same result of each other, and overwrites nothing unasked', async () => {
+    await page.click('[data-cy="cerebloom-undo"]');
+    await undecided();
+    const token = execFileSync(process.execPath, ['--disable-warning=ExperimentalWarning', 'inference-server/src/cli/tokens.ts', 'create', '--name', 'dr-other', '--role', 'radiologist'],
+      { encoding: 'utf8', env: { ...process.env, CEREBLOOM_HOME: system.home } }).trim();
+    const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: 'en-GB' });
+    const other = await context.newPage();
+    await startEditing(page);
+    await drag(page, [0.55, 0.35], [0.6, 0.35]);
+    await page.waitForSelector(`${editing}[data-kept="true"]`, { timeout: LOAD_MS });
+    await open(other, token);
+    await other.click('[data-cy="cerebloom-accept"]');
+    await decided(other, 'accepted');
+    await context.close();
+
+    await page.click('[data-cy="cerebloom-save"]');
+    await page.waitForSelector(`${panel} [data-cy="cerebloom-conflict"]`, { timeout: LOAD_MS });
+    await decided(page, 'accepted');
+    await expect(page.innerText(panel)).resolves.toContain('Accepted by dr-other');
+    await picture(page, '11-conflict');
+    expect((await run()).review).toMatchObject({ decision: 'accepted', by: 'dr-other' });
+    // asked for in so many words, it is saved in place of the other's
+    await page.click('[data-cy="cerebloom-save"]');
+    await decided(page, 'edited');
+    expect((await run()).review).toMatchObject({ decision: 'edited' });
+  });
+
+  it('reports no fault', () => {
+    expect(faults).toEqual([]);
+  });
+});
