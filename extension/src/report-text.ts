@@ -2,6 +2,7 @@ import type { Run, RunResult } from '../../inference-server/src/contract/runs.ts
 import { SEGMENTS } from '../../inference-server/src/domain/label-map.ts';
 import { confidenceWord, fill, formatDice, formatInstant, formatMl, formatMm, formatSequences, MESSAGES } from './messages.ts';
 import type { Language } from './messages.ts';
+import { REVIEW_MESSAGES } from './review-messages.ts';
 
 /** The result in sentences for the reader's own report; without patient data. */
 export function reportText(language: Language, run: Run, { volumesMl, enhancingDiametersMm, confidence, missing }: RunResult): string {
@@ -15,7 +16,9 @@ export function reportText(language: Language, run: Run, { volumesMl, enhancingD
     ...(enhancingDiametersMm
       ? [fill(messages.diameters, { longest: formatMm(language, enhancingDiametersMm.longest), perpendicular: formatMm(language, enhancingDiametersMm.perpendicular) })]
       : []),
-    `${messages.confidence}${colon}${confidenceWord(language, confidence)}. ${fill(messages.confidenceMeaning, { dice: formatDice(language, confidence) })}`,
+    // of the model's drawing, which a correction replaces
+    ...(run.review?.decision === 'edited' ? [] : [`${messages.confidence}${colon}${confidenceWord(language, confidence)}. ${fill(messages.confidenceMeaning, { dice: formatDice(language, confidence) })}`]),
+    ...(run.review ? [fill(REVIEW_MESSAGES[language][run.review.decision], { who: run.review.by, when: formatInstant(language, run.review.at) })] : []),
     ...(missing.length > 0 ? [fill(messages.missing, { sequences: formatSequences(language, missing) })] : []),
     messages.notMedicalDevice,
     '',

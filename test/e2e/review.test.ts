@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Dialog, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { voxelToPatient, type Vec3 } from '../../inference-server/src/domain/geometry.ts';
 import type { Run } from '../../inference-server/src/contract/runs.ts';
 import { accessibilityFaults } from '../support/axe.ts';
@@ -75,7 +75,7 @@ describe.skipIf(!chromium)('reviewing a result in the viewer', { timeout: 2 * LO
     mkdirSync(PICTURES, { recursive: true });
     await sendTo(system.orthancUrl, allFiles(study));
     runId = (await api<Run>('/runs', { method: 'POST', body: JSON.stringify({ studyInstanceUid: study.uid }) })).id;
-    await expect.poll(async () => (await run()).state, { timeout: LOAD_MS, interval: 500 }).toBe('completed');
+    await vi.waitFor(async () => expect((await run()).state).toBe('completed'), { timeout: LOAD_MS, interval: 500 });
     browser = await launchBrowser(chromium!);
     page = await browser.newPage({ viewport: { width: 1440, height: 900 }, locale: 'en-GB' });
     page.on('pageerror', error => faults.push(error.stack ?? error.message));
@@ -203,8 +203,8 @@ describe.skipIf(!chromium)('reviewing a result in the viewer', { timeout: 2 * LO
     const { volumesMl, agreement } = review!.result!;
     expect(Number(await page.getAttribute(`${panel} [data-cy="cerebloom-agreement"]`, 'data-dice-wt'))).toBe(agreement.dice.wt);
     expect(Number(await page.getAttribute(`${panel} [data-cy="volume-enhancing"]`, 'data-ml'))).toBe(volumesMl.enhancing);
-    const { summary } = { summary: await api<{ reviews: { edited: number } }>('/mlops/statistics/daily') };
-    expect(summary.reviews.edited).toBeGreaterThanOrEqual(1);
+    const { reviews } = await api<{ reviews: { edited: number } }>('/mlops/statistics/daily');
+    expect(reviews.edited).toBeGreaterThanOrEqual(1);
   });
 
   it('tells two readers of the same result of each other, and overwrites nothing unasked', async () => {

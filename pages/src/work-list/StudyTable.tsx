@@ -1,5 +1,6 @@
 import { useState, type KeyboardEvent, type MouseEvent } from 'react';
 import { confidenceWord, explain, fill, formatDice, formatMl } from '../../../extension/src/messages.ts';
+import { resultInForce } from '../../../extension/src/reviewed-result.ts';
 import { progressLine } from '../../../extension/src/progress-line.ts';
 import type { WorkStudy } from '../../../inference-server/src/contract/work-list.ts';
 import { dayOf, personName } from '../formats.ts';
@@ -77,7 +78,7 @@ function StudyRow({ study, asked, mayRun, selected, onSelect, onChanged }: Study
   const name = useStudyName()(study);
   const [failure, setFailure] = useState<ApiError | null>(null);
   const href = viewerHref(studyInstanceUid);
-  const result = state === 'needs-review' || state === 'reviewed' ? run?.result : null;
+  const result = state === 'needs-review' || state === 'reviewed' ? run && resultInForce(run) : null;
   const openByMouse = (event: MouseEvent) => {
     const onControl = (event.target as Element).closest('a, button, input, label') !== null;
     if (!onControl && getSelection()?.isCollapsed !== false) location.assign(href);

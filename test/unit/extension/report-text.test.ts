@@ -17,6 +17,16 @@ describe('a report as text', () => {
     expect(text).not.toContain('mL');
   });
 
+  it('says who decided, and gives no confidence of the model for what a reader drew', () => {
+    const decided = (decision: 'accepted' | 'edited') => reportText('en', aWireRun({
+      review: { decision, comment: null, segSeriesUid: null, by: 'Dr A. Martin', at: '2026-11-24T14:00:00.000Z', result: null },
+    }), aResult());
+    expect(decided('accepted')).toContain('Accepted by Dr A. Martin');
+    expect(decided('accepted')).toContain('Confidence');
+    expect(decided('edited')).toContain('Corrected by Dr A. Martin');
+    expect(decided('edited')).not.toContain('Confidence');
+  });
+
   it('names the sequences that were missing', () => {
     expect(reportText('en', aWireRun(), { ...aResult(), missing: ['t2'] })).toContain('T2 missing');
   });
