@@ -198,6 +198,9 @@ const MODEL_UNUSABLE = failure('The model can’t be used on the server.', 'Le m
 const UNREADABLE = cannot('the pixels of a series can’t be read', 'les pixels d’une série sont illisibles');
 const IRREGULAR = cannot('the slices of a series don’t make a regular volume', 'les coupes d’une série ne forment pas un volume régulier');
 
+const BUSY = failure('The segmentation server can’t reach its database just now.', 'Le serveur de segmentation n’atteint pas sa base de données pour le moment.');
+const CHANGED = failure('The result has changed meanwhile.', 'Le résultat a changé entre-temps.', { en: 'Reload the page to see how it stands.', fr: 'Rechargez la page pour voir où il en est.' });
+
 const EXPLANATIONS: Record<string, Record<Language, Explanation>> = {
   SERIES_MISSING: cannot('a sequence that the model needs was not found', 'une séquence nécessaire au modèle est introuvable', {
     en: 'Choose the series below if it is there under another name, or send the missing one and try again.',
@@ -236,7 +239,22 @@ const EXPLANATIONS: Record<string, Record<Language, Explanation>> = {
   MODEL_INVALID: MODEL_UNUSABLE,
   MODEL_OUTPUT: MODEL_UNUSABLE,
   ORTHANC_UNAVAILABLE: failure('The image archive (Orthanc) does not answer.', 'L’archive d’images (Orthanc) ne répond pas.'),
-  ORTHANC_REFUSED: failure('The image archive (Orthanc) refused the request.', 'L’archive d’images (Orthanc) a refusé la demande.'),
+  ORTHANC_REFUSED: failure('The image archive (Orthanc) refused the request; it may be full.', 'L’archive d’images (Orthanc) a refusé la demande ; elle est peut-être pleine.', {
+    en: 'Ask your administrator whether the archive has space left, then try again.', fr: 'Demandez à votre administrateur s’il reste de la place dans l’archive, puis réessayez.',
+  }),
+  DISK_FULL: failure('The disk of the segmentation server is full.', 'Le disque du serveur de segmentation est plein.', {
+    en: 'Ask your administrator to free some space; what waits then goes on by itself.', fr: 'Demandez à votre administrateur de libérer de la place ; ce qui attend continue alors tout seul.',
+  }),
+  DATABASE_LOCKED: BUSY,
+  DATABASE_UNAVAILABLE: BUSY,
+  QUEUE_FULL: failure('Too many segmentations are waiting.', 'Trop de segmentations sont en attente.', { en: 'Try again when some are done.', fr: 'Réessayez quand quelques-unes seront terminées.' }),
+  SERIES_CHOSEN_TWICE: failure('One series was chosen for two sequences.', 'Une série a été choisie pour deux séquences.', { en: 'Choose another series for one of them.', fr: 'Choisissez une autre série pour l’une d’elles.' }),
+  RUN_NOT_COMPLETED: CHANGED,
+  RUN_NOT_FOUND: CHANGED,
+  NO_REVIEW: CHANGED,
+  CORRECTION_INVALID: failure('The correction doesn’t fit the images that are stored now.', 'La correction ne correspond pas aux images enregistrées maintenant.', {
+    en: 'The images were changed meanwhile: reload the page and segment the study again.', fr: 'Les images ont changé entre-temps : rechargez la page et segmentez à nouveau l’examen.',
+  }),
   TIMED_OUT: failure('The segmentation took too long and was stopped.', 'La segmentation a duré trop longtemps et a été arrêtée.'),
   WORKER_CRASHED: failure('The segmentation stopped unexpectedly.', 'La segmentation s’est arrêtée de façon inattendue.'),
   QUEUE_FULL: failure('Too many segmentations wait already.', 'Trop de segmentations sont déjà en attente.', {

@@ -217,9 +217,13 @@ describe.skipIf(!chromium || !hasOrthanc)('our own pages', () => {
     });
 
     it('finds by state, and by words of name, id or description', async () => {
-      await page.click('[data-cy="filter-failed"]');
-      await page.waitForFunction(() => document.querySelectorAll('[data-cy="study"]').length === 1);
-      expect(await shown()).toEqual(['Clark Carl']);
+      const inState = { none: ['fresh'], running: ['running'], failed: ['failed'], result: ['found', 'reviewed'], 'needs-review': ['found'], reviewed: ['reviewed'] } as const;
+      for (const [filter, names] of Object.entries(inState)) {
+        await page.click(`[data-cy="filter-${filter}"]`);
+        const uids = names.map(name => studies[name].uid).sort();
+        await expect.poll(async () => (await page.locator('[data-cy="study"]').evaluateAll(rows => rows.map(row => row.getAttribute('data-study')))).sort()).toEqual(uids);
+        await expect(page.innerText(`[data-cy="filter-${filter}"] small`)).resolves.toBe(String(uids.length));
+      }
       await page.click('[data-cy="filter-all"]');
       await page.fill('input[type="search"]', 'dor patient');
       await page.waitForFunction(() => document.querySelectorAll('[data-cy="study"]').length === 1);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { confidenceWord, explain, fill, formatDuration, formatMl, formatSequences, languageOf, MESSAGES } from '../../../extension/src/messages.ts';
+import { REVIEW_MESSAGES } from '../../../extension/src/review-messages.ts';
 
 /** Paths of all texts of a tree, with the placeholders in each. */
 function placeholders(texts: object, path = ''): string[] {
@@ -11,6 +12,7 @@ function placeholders(texts: object, path = ''): string[] {
 describe('the texts', () => {
   it('have the same placeholders in both languages', () => {
     expect(placeholders(MESSAGES.fr)).toEqual(placeholders(MESSAGES.en));
+    expect(placeholders(REVIEW_MESSAGES.fr)).toEqual(placeholders(REVIEW_MESSAGES.en));
   });
 
   it.each([['fr', 'fr'], ['fr-CA', 'fr'], ['en-US', 'en'], ['de', 'en'], ['fro', 'en']])('are for %s in %s', (tag, language) => {
@@ -56,6 +58,15 @@ describe('an explanation', () => {
     expect(explain('en', code, null).what).toMatch(/^This study can’t be segmented because .+\.$/);
     expect(explain('fr', code, null).what).toMatch(/^Cet examen ne peut pas être segmenté : .+\.$/);
   });
+
+  it.each(['ORTHANC_REFUSED', 'ORTHANC_UNAVAILABLE', 'DISK_FULL', 'DATABASE_LOCKED', 'DATABASE_UNAVAILABLE', 'QUEUE_FULL', 'STUDY_NOT_FOUND', 'RESULT_NOT_FOUND', 'RUN_NOT_COMPLETED', 'NO_REVIEW', 'CORRECTION_INVALID'])(
+    'tells what happened and what to do: %s', code => {
+      for (const language of ['en', 'fr'] as const) {
+        const { what, next } = explain(language, code, 500);
+        expect(what).not.toBe(explain(language, 'A_CODE_THAT_NOBODY_KNOWS', 500).what);
+        expect(next).toMatch(/\.$/);
+      }
+    });
 
   it('is about signing in whatever the code, where the server answers 401', () => {
     expect(explain('en', 'SERIES_MISSING', 401).what).toBe('You are signed out.');
