@@ -247,7 +247,6 @@ const EXPLANATIONS: Record<string, Record<Language, Explanation>> = {
   }),
   DATABASE_LOCKED: BUSY,
   DATABASE_UNAVAILABLE: BUSY,
-  QUEUE_FULL: failure('Too many segmentations are waiting.', 'Trop de segmentations sont en attente.', { en: 'Try again when some are done.', fr: 'Réessayez quand quelques-unes seront terminées.' }),
   SERIES_CHOSEN_TWICE: failure('One series was chosen for two sequences.', 'Une série a été choisie pour deux séquences.', { en: 'Choose another series for one of them.', fr: 'Choisissez une autre série pour l’une d’elles.' }),
   RUN_NOT_COMPLETED: CHANGED,
   RUN_NOT_FOUND: CHANGED,
