@@ -45,6 +45,7 @@ const en = {
   conflict: 'Another reader has decided on this result meanwhile: see below. Nothing was overwritten.',
   conflictEditing: 'Your corrections are kept. Save them in place of that decision, or discard them.',
   replace: 'Save mine in place of theirs',
+  finishFirst: 'Save or discard your corrections first.',
   tooEarly: 'The overlay must be shown before it can be edited.',
 };
 export type ReviewMessages = typeof en;
@@ -94,6 +95,7 @@ const fr: ReviewMessages = {
   conflict: 'Un autre lecteur a décidé de ce résultat entre-temps : voir ci-dessous. Rien n’a été écrasé.',
   conflictEditing: 'Vos corrections sont conservées. Enregistrez-les à la place de cette décision, ou abandonnez-les.',
   replace: 'Enregistrer les miennes à la place',
+  finishFirst: 'Enregistrez ou abandonnez d’abord vos corrections.',
   tooEarly: 'La superposition doit être affichée avant de pouvoir être modifiée.',
 };
 

@@ -7,7 +7,7 @@ import { deflate, dropDraft, findDraft, inflate, keepDraft, toWire, type Draft, 
 import { ApiError, getMe, getRun, reviewRun } from './inference-api.ts';
 import { askBeforeLeaving } from './leave-guard.ts';
 import { currentLanguage, MESSAGES } from './messages.ts';
-import { openPanel } from './notify-reader.ts';
+import { openPanel, showToast } from './notify-reader.ts';
 import { REVIEW_MESSAGES } from './review-messages.ts';
 import { resultInForce } from './reviewed-result.ts';
 import type { Failure } from './run-state.ts';
@@ -47,6 +47,7 @@ export interface ReviewState {
 
 const INITIAL: ReviewState = { reader: null, sending: false, rejecting: false, failure: null, conflict: false, editing: null };
 const RADIUS_MM = 5;
+const TOAST_MS = 6000;
 /** Quiet time after a stroke before the copy is kept, ms. */
 const KEEP_AFTER_MS = 400;
 /** OHIF's own panel with all its segmentation tools. */
@@ -134,6 +135,15 @@ export class ReviewSession {
     } catch (error) {
       this.refuse(error);
     }
+  }
+
+  /** Another run would take the result away that is being corrected. */
+  askToFinish(): void {
+    const language = currentLanguage();
+    showToast(this.host, {
+      title: REVIEW_MESSAGES[language].editing, message: REVIEW_MESSAGES[language].finishFirst, type: 'info', duration: TOAST_MS,
+      action: { label: MESSAGES[language].close, onClick: () => openPanel(this.host) },
+    });
   }
 
   chooseSegment(segment: number): void {

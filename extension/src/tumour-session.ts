@@ -81,6 +81,7 @@ export class TumourSession {
 
   async segment(): Promise<void> {
     openPanel(this.host);
+    if (this.review.isEditing()) return this.review.askToFinish();
     this.openStudyInView();
     const { studyInstanceUid, choice, modelId, run, requesting, overlayFailure } = this.current;
     if (!studyInstanceUid || requesting || (run && !isFinal(run.state))) return;
