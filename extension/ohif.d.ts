@@ -104,6 +104,7 @@ export interface OhifServices {
     addSegmentationRepresentation(viewportId: string, options: { segmentationId: string; type: 'Labelmap' }): Promise<void>;
     setActiveSegmentation(viewportId: string, segmentationId: string): void;
     setActiveSegment(segmentationId: string, segment: number): void;
+    removeRepresentationsFromViewport(viewportId: string, specifier: { segmentationId: string }): void;
     remove(segmentationId: string): void;
     getSegmentationRepresentations(viewportId: string, filter: { segmentationId: string }): readonly SegmentationRepresentation[];
     setSegmentColor(viewportId: string, segmentationId: string, segment: number, rgba: readonly number[]): void;

@@ -1,7 +1,7 @@
 import { SEGMENTS } from '../../inference-server/src/domain/label-map.ts';
-import type { LabelledImage, OhifHost } from '../ohif.d.ts';
+import type { DisplaySet, LabelledImage, OhifHost } from '../ohif.d.ts';
 import { mergeLayers } from './label-layers.ts';
-import { ShowError } from './show-segmentation.ts';
+import { removeSegmentation, ShowError, viewportsOfSeries } from './show-segmentation.ts';
 
 /** Labels of one image that has any. */
 export interface LabelledSlice {
@@ -22,9 +22,15 @@ export class Correction {
   readonly segmentationId: string;
   private readonly host: OhifHost;
 
-  private constructor(host: OhifHost, segmentationId: string) {
+  /** The segmentation that is copied. */
+  private readonly source: string;
+  private readonly reference: DisplaySet;
+
+  private constructor(host: OhifHost, segmentationId: string, source: string, reference: DisplaySet) {
     this.host = host;
     this.segmentationId = segmentationId;
+    this.source = source;
+    this.reference = reference;
   }
 
   /**
@@ -42,16 +48,19 @@ export class Correction {
       label,
       segments: Object.fromEntries(SEGMENTS.map(({ number }, index) => [number, { label: names[index]!, active: index === 0 }])),
     });
-    const copy = new Correction(host, id);
+    const copy = new Correction(host, id, segmentationId, reference);
     const labelsOf = new Map(imagesOf(host, segmentationId).map(({ referencedImageId, voxelManager }) => [referencedImageId, voxelManager.getScalarData()]));
     for (const { referencedImageId, voxelManager } of copy.images()) voxelManager.getScalarData().set(labelsOf.get(referencedImageId)!);
     return copy;
   }
 
-  /** Lays the copy over the viewports and makes it what the tools edit. */
-  async show(viewportIds: readonly string[]): Promise<void> {
+  /** Lays the copy in the place of what it was made of, over all images of the reference series' frame, and makes it what the tools edit. */
+  async show(): Promise<void> {
     const { segmentationService } = this.host.servicesManager.services;
-    for (const viewportId of viewportIds) {
+    const present = (viewportId: string, segmentationId: string) => segmentationService.getSegmentationRepresentations(viewportId, { segmentationId }).length > 0;
+    for (const viewportId of viewportsOfSeries(this.host, this.reference.SeriesInstanceUID)) {
+      if (present(viewportId, this.source)) segmentationService.removeRepresentationsFromViewport(viewportId, { segmentationId: this.source });
+      if (present(viewportId, this.segmentationId)) continue;
       await segmentationService.addSegmentationRepresentation(viewportId, { segmentationId: this.segmentationId, type: 'Labelmap' });
       segmentationService.setActiveSegmentation(viewportId, this.segmentationId);
       for (const { number, rgb } of SEGMENTS) segmentationService.setSegmentColor(viewportId, this.segmentationId, number, [...rgb, 255]);
@@ -110,8 +119,9 @@ export class Correction {
     return () => eventTarget.removeEventListener(event, listener);
   }
 
-  /** Takes the copy off all viewports and forgets it. */
+  /** Takes the copy, and what it was made of, off all viewports and forgets the copy. */
   close(): void {
+    removeSegmentation(this.host, this.source);
     this.host.servicesManager.services.segmentationService.remove(this.segmentationId);
   }
 

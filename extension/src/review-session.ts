@@ -11,7 +11,7 @@ import { openPanel, showToast } from './notify-reader.ts';
 import { REVIEW_MESSAGES } from './review-messages.ts';
 import { resultInForce } from './reviewed-result.ts';
 import type { Failure } from './run-state.ts';
-import { removeSegmentation, ShowError, viewportsWith } from './show-segmentation.ts';
+import { ShowError } from './show-segmentation.ts';
 
 export const EDIT_TOOLS = { brush: 'CircularBrush', sphere: 'SphereBrush', eraser: 'CircularEraser', threshold: 'ThresholdCircularBrushDynamic' } as const;
 export type EditTool = keyof typeof EDIT_TOOLS;
@@ -47,6 +47,7 @@ export interface ReviewState {
 
 const INITIAL: ReviewState = { reader: null, sending: false, rejecting: false, failure: null, conflict: false, editing: null };
 const RADIUS_MM = 5;
+const SHOW_AGAIN_MS = 500;
 const TOAST_MS = 6000;
 /** Quiet time after a stroke before the copy is kept, ms. */
 const KEEP_AFTER_MS = 400;
@@ -255,15 +256,16 @@ export class ReviewSession {
       this.base = await correction.slices();
       if (draft) correction.replace(await decompressed(draft.slices));
       this.sent = draft ? await correction.slices() : [];
-      const viewportIds = viewportsWith(this.host, shown);
-      removeSegmentation(this.host, shown);
-      await correction.show(viewportIds);
+      await correction.show();
     } catch (error) {
       this.close();
       throw error;
     }
     this.reviewed.overlayIs(this.correction.segmentationId);
+    // another layout, or OHIF as it settles, takes the copy off again
+    const showing = setInterval(() => void this.correction?.show(), SHOW_AGAIN_MS);
     this.stops = [
+      () => clearInterval(showing),
       this.correction.onDrawn(() => this.drawn()),
       askBeforeLeaving(() => this.isUnsaved(), () => REVIEW_MESSAGES[currentLanguage()].leaveQuestion),
     ];

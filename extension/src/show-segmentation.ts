@@ -109,7 +109,9 @@ export function setSegmentVisible(host: OhifHost, segmentationId: string, segmen
 
 /** Takes the overlay of one segmentation off all viewports. */
 export function removeSegmentation(host: OhifHost, segmentationId: string): void {
-  for (const viewportId of viewportsWith(host, segmentationId)) {
+  const viewportIds = [...host.servicesManager.services.viewportGridService.getState().viewports.keys()];
+  const holding = new Set([...viewportsWith(host, segmentationId), ...viewportIds.filter(viewportId => isLayerOf(host, viewportId, segmentationId))]);
+  for (const viewportId of holding) {
     host.commandsManager.runCommand('removeDisplaySetLayer', { viewportId, displaySetInstanceUID: segmentationId });
   }
 }
@@ -134,18 +136,30 @@ async function findDisplaySet(host: OhifHost, { studyInstanceUid, segSeriesUid }
   return until(find, () => new ShowError('RESULT_NOT_FOUND', 'The stored segmentation is no longer in the study'), signal);
 }
 
-async function imagesOnScreen(host: OhifHost, signal: AbortSignal): Promise<readonly Viewport[]> {
-  return until(() => {
-    const { viewportGridService, cornerstoneViewportService } = host.servicesManager.services;
-    const filled = [...viewportGridService.getState().viewports.values()].filter(({ viewportId, displaySetInstanceUIDs }) =>
-      displaySetInstanceUIDs?.length && cornerstoneViewportService.getCornerstoneViewport(viewportId)?.getImageData?.());
-    return filled.length > 0 && filled;
-  }, () => new ShowError('OVERLAY_NOT_LOADED', 'No image is on screen'), signal);
+function viewportsWithImages({ servicesManager: { services: { viewportGridService, cornerstoneViewportService } } }: OhifHost): readonly Viewport[] {
+  return [...viewportGridService.getState().viewports.values()].filter(({ viewportId, displaySetInstanceUIDs }) =>
+    displaySetInstanceUIDs?.length && cornerstoneViewportService.getCornerstoneViewport(viewportId)?.getImageData?.());
+}
+
+async function imagesOnScreen(host: OhifHost, signal: AbortSignal): Promise<void> {
+  await until(() => viewportsWithImages(host).length > 0, () => new ShowError('OVERLAY_NOT_LOADED', 'No image is on screen'), signal);
 }
 
 async function viewportsFor(host: OhifHost, { referenceSeriesUid }: StoredSegmentation, signal: AbortSignal): Promise<readonly string[]> {
   const { displaySetService, viewportGridService } = host.servicesManager.services;
-  const filled = await imagesOnScreen(host, signal);
+  await imagesOnScreen(host, signal);
+  const fitting = viewportsOfSeries(host, referenceSeriesUid);
+  const [reference] = displaySetService.getDisplaySetsForSeries(referenceSeriesUid);
+  if (fitting.length > 0 || !reference) return fitting;
+  const { activeViewportId } = viewportGridService.getState();
+  viewportGridService.setDisplaySetsForViewport({ viewportId: activeViewportId, displaySetInstanceUIDs: [reference.displaySetInstanceUID] });
+  return [activeViewportId];
+}
+
+/** The viewports with images of a series, then those with images of another series of its frame of reference. */
+export function viewportsOfSeries(host: OhifHost, referenceSeriesUid: string): readonly string[] {
+  const { displaySetService } = host.servicesManager.services;
+  const filled = viewportsWithImages(host);
   const [reference] = displaySetService.getDisplaySetsForSeries(referenceSeriesUid);
   const shown = ({ displaySetInstanceUIDs }: Viewport) => displaySetService.getDisplaySetByUID(displaySetInstanceUIDs[0]!);
   const showsReference = (viewport: Viewport) => shown(viewport)?.SeriesInstanceUID === referenceSeriesUid;
@@ -153,11 +167,7 @@ async function viewportsFor(host: OhifHost, { referenceSeriesUid }: StoredSegmen
     const frame = frameOfReference(shown(viewport));
     return frame !== undefined && frame === frameOfReference(reference);
   };
-  const fitting = [...filled.filter(showsReference), ...filled.filter(viewport => !showsReference(viewport) && sharesFrame(viewport))];
-  if (fitting.length > 0 || !reference) return fitting.map(({ viewportId }) => viewportId);
-  const { activeViewportId } = viewportGridService.getState();
-  viewportGridService.setDisplaySetsForViewport({ viewportId: activeViewportId, displaySetInstanceUIDs: [reference.displaySetInstanceUID] });
-  return [activeViewportId];
+  return [...filled.filter(showsReference), ...filled.filter(viewport => !showsReference(viewport) && sharesFrame(viewport))].map(({ viewportId }) => viewportId);
 }
 
 const isLayerOf = ({ servicesManager: { services } }: OhifHost, viewportId: string, displaySetInstanceUid: string) =>
