@@ -51,7 +51,7 @@ export interface SegmentationStyle {
 }
 
 export interface SegmentationRepresentation {
-  readonly segments: Readonly<Record<number, { readonly visible: boolean }>>;
+  readonly segments: Readonly<Record<number, { readonly visible: boolean; readonly color?: readonly number[] }>>;
 }
 
 /** What OHIF keeps of a label map: derived images in layers. */

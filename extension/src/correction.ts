@@ -60,8 +60,10 @@ export class Correction {
     const present = (viewportId: string, segmentationId: string) => segmentationService.getSegmentationRepresentations(viewportId, { segmentationId }).length > 0;
     for (const viewportId of viewportsOfSeries(this.host, this.reference.SeriesInstanceUID)) {
       if (present(viewportId, this.source)) segmentationService.removeRepresentationsFromViewport(viewportId, { segmentationId: this.source });
-      if (present(viewportId, this.segmentationId)) continue;
-      await segmentationService.addSegmentationRepresentation(viewportId, { segmentationId: this.segmentationId, type: 'Labelmap' });
+      if (!present(viewportId, this.segmentationId)) await segmentationService.addSegmentationRepresentation(viewportId, { segmentationId: this.segmentationId, type: 'Labelmap' });
+      // OHIF's synchronizer may have been quicker, in its own colours
+      const segments = segmentationService.getSegmentationRepresentations(viewportId, { segmentationId: this.segmentationId })[0]?.segments;
+      if (!segments || SEGMENTS.every(({ number, rgb }) => rgb.every((value, n) => segments[number]?.color?.[n] === value))) continue;
       segmentationService.setActiveSegmentation(viewportId, this.segmentationId);
       for (const { number, rgb } of SEGMENTS) segmentationService.setSegmentColor(viewportId, this.segmentationId, number, [...rgb, 255]);
     }

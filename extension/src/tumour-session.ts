@@ -21,6 +21,8 @@ import {
 /** Time that the hanging protocol waits for the server to say which series is which, ms. */
 const IDENTIFY_PATIENCE_MS = 8000;
 const RESULT_TOAST_MS = 8000;
+/** Time in which a viewport is drawn anew after a layer was taken off, ms. */
+const SETTLED_MS = 1000;
 const ORDER = [...SEGMENTS].reverse();
 
 /**
@@ -126,8 +128,15 @@ export class TumourSession {
     this.dispatch({ kind: 'overlay', overlay: 'loading' });
     const { signal } = this.leaving;
     try {
-      const shown = await showSegmentation(this.host, { ...result, studyInstanceUid }, signal);
-      if (this.shownSegmentation && this.shownSegmentation !== shown) removeSegmentation(this.host, this.shownSegmentation);
+      const before = this.shownSegmentation;
+      if (before) removeSegmentation(this.host, before);
+      const show = () => showSegmentation(this.host, { ...result, studyInstanceUid }, signal);
+      const shown = await show();
+      if (before) {
+        // the viewport whose layer was taken off is drawn anew, and may lose the new one with it
+        await new Promise(resolve => setTimeout(resolve, SETTLED_MS));
+        await show();
+      }
       this.shownSegmentation = shown;
       const [largest] = [...SEGMENTS].sort((a, b) => result.volumesMl[b.name] - result.volumesMl[a.name]);
       if (result.volumesMl.total > 0) jumpToSegment(this.host, shown, largest!.number);
