@@ -22,6 +22,8 @@ const COMMANDS = {
   route: { file: 'inference-server/src/cli/route.ts' },
   tokens: { file: 'inference-server/src/cli/tokens.ts' },
   audit: { file: 'inference-server/src/cli/audit.ts' },
+  log: { file: 'inference-server/src/cli/log.ts' },
+  doctor: { file: 'launch/doctor.ts' },
   pseudonyms: { file: 'inference-server/src/cli/pseudonyms.ts' },
   worker: { file: 'inference-server/src/worker.ts' },
   fuzz: { file: 'test/fuzz/fuzz.ts', setUp: 'test' },

@@ -13,6 +13,7 @@ import { metrics } from './http/metrics.ts';
 import { modelsRouter } from './http/models.ts';
 import { pagesRouter } from './http/pages.ts';
 import { errorHandler, notFound, refuseOtherMethods } from './http/problem.ts';
+import { requestId } from './http/request-id.ts';
 import { runDetailsRouter } from './http/run-details.ts';
 import { runsRouter } from './http/runs.ts';
 import { pathsOnly, securityHeaders } from './http/security-headers.ts';
@@ -35,7 +36,7 @@ export function buildApp(context: Context, appConfig: string, rules?: RoutingRul
   app.set('query parser', 'simple');
   if (config.TRUST_PROXY) app.set('trust proxy', config.TRUST_PROXY);
   const { observe, router: metricsRoutes } = metrics(context);
-  app.use(observe, securityHeaders({ https: isHttps(config) }), pathsOnly);
+  app.use(requestId, observe, securityHeaders({ https: isHttps(config) }), pathsOnly);
   app.use(livenessRouter());
   app.use(signInRouter({ ...context, secureCookies: isHttps(config) }));
   // OHIF signs in at the provider by itself, so its files come before anyone is known

@@ -58,6 +58,7 @@ async function compute(job: ComputeJob, tell: (progress: ComputeProgress) => voi
   }
   const begin = performance.now();
   await orthanc.store(kept.files);
+  log.info({ runId: job.runId, files: kept.files.length, milliseconds: Math.round(performance.now() - begin) }, 'Orthanc has the results');
   await pending.remove(job.identity);
   return { ...kept.answer, secondsPerStage: { ...kept.answer.secondsPerStage, store: (performance.now() - begin) / 1000 } };
 }

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import pino, { type Logger } from 'pino';
@@ -21,6 +22,9 @@ interface LogOptions {
   readonly rotates: boolean;
 }
 
+/** What every line says that is logged while a request is answered. */
+export const logContext = new AsyncLocalStorage<{ readonly requestId: string }>();
+
 /**
  * JSON lines in `logs/cerebloom.log`, without patient data: what is logged are ids, codes, times and counts.
  * Several processes append to the one file; each line is one write.
@@ -42,7 +46,7 @@ export function openLog({ home, level, part, rotates }: LogOptions): Logger {
     destination.reopen(file);
   };
   setInterval(follow, CHECK_MS).unref();
-  return pino({ level, base: { part, pid: undefined }, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: label => ({ level: label }) } }, destination);
+  return pino({ level, base: { part, pid: undefined }, timestamp: pino.stdTimeFunctions.isoTime, mixin: () => ({ ...logContext.getStore() }), formatters: { level: label => ({ level: label }) } }, destination);
 }
 
 function rotate(file: string): void {

@@ -116,6 +116,7 @@ async function publish(deps: PublisherDeps, hold: Hold, run: RunRecord): Promise
   // Deleted in MLflow on purpose: it was told once, and stays deleted.
   if (target.deleted) return;
   await deps.outbox.made(hold.claim, target.id);
+  deps.log.info({ runId: run.id, mlflowRunId: target.id }, 'MLflow is told of the run');
   const picture = await readFile(join(artefactsFolder, run.id, PICTURE)).catch(absent);
   const review = reviewToMlflow(run);
   const requests = [

@@ -13,6 +13,7 @@ import { requestRun, type RequestDeps } from '../flow/request-run.ts';
 import { reviewRun, type ReviewDeps } from '../flow/review-run.ts';
 import type { QueueView } from '../flow/queue-view.ts';
 import type { SeriesOverrides } from '../steps/select-series.ts';
+import type { Logger } from '../adapters/logger.ts';
 import type { AuditLog } from '../adapters/audit-log.ts';
 import { addressOf, callerOf, requires } from './access.ts';
 import { streamEvents } from './run-events.ts';
@@ -22,6 +23,7 @@ export interface RunsDeps extends RequestDeps, ReviewDeps {
   readonly queue: QueueView;
   readonly followers: RunFollowers;
   readonly audit: AuditLog;
+  readonly log: Pick<Logger, 'info'>;
   /** Aborted when the server stops. */
   readonly stopping: AbortSignal;
 }
@@ -30,7 +32,7 @@ const QUEUE_SHOWN = 10;
 const EXPORT_TYPES = { csv: 'text/csv', jsonl: 'application/x-ndjson', parquet: 'application/vnd.apache.parquet' } as const;
 
 export function runsRouter(deps: RunsDeps): Router {
-  const { runs, queue, audit, now } = deps;
+  const { runs, queue, audit, log, now } = deps;
   const router = Router();
   const sliceOf = sliceReader(deps.pseudonyms);
 
@@ -43,6 +45,7 @@ export function runsRouter(deps: RunsDeps): Router {
         studyUid: asked.studyInstanceUid as StudyUid, modelId: asked.model, overrides: asked.series as SeriesOverrides | undefined,
         segOn: asked.segOn, priority: asked.priority, force: asked.force, trigger: asked.trigger, requestedBy: caller.name,
       });
+      log.info({ runId: run.id, model: run.model, known: !created }, 'run asked for');
       await audit.write({ ...who, action: 'run.request', object: run.id, outcome: 'success', detail: created ? 'new' : 'known' });
       res.status(created ? 202 : 200).location(`/api/v1/runs/${run.id}`).json(await queue.toWire(run));
     } catch (error) {
@@ -90,6 +93,7 @@ export function runsRouter(deps: RunsDeps): Router {
     }
     const run = await runs.cancel(before.id, now()) ?? before;
     const caller = callerOf(req);
+    log.info({ runId: run.id }, 'run cancelled by its reader');
     await audit.write({ actor: caller.name, role: caller.role, address: addressOf(req), action: 'run.cancel', object: run.id, outcome: 'success' });
     res.status(isFinal(run.state) ? 200 : 202).json(await queue.toWire(run));
   });
@@ -100,6 +104,7 @@ export function runsRouter(deps: RunsDeps): Router {
     const who = { actor: caller.name, role: caller.role, address: addressOf(req), action: 'run.review' as const, object: req.params.id as string };
     try {
       const run = await reviewRun(deps, await existingRun(runs, req.params.id as string), asked, caller);
+      log.info({ runId: run.id, decision: asked.decision, revision: run.reviewRevision }, 'run reviewed');
       await audit.write({ ...who, outcome: 'success', detail: asked.decision });
       res.json(await queue.toWire(run));
     } catch (error) {
