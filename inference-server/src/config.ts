@@ -52,6 +52,8 @@ const Env = z.object({
   OIDC_CLIENT_ID: z.string().min(1).optional(),
   /** The claim that holds our roles. */
   OIDC_ROLE_CLAIM: z.string().min(1).default('roles'),
+  /** OpenTelemetry collector (OTLP over HTTP) that gets a trace of every run, e.g. `http://127.0.0.1:4318`; none where absent. */
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
   AUTH: z.enum(['token', 'off']).default('token'),
   ROUTING: Flag.default(true),
 }).refine(({ OIDC_ISSUER, OIDC_AUDIENCE }) => (OIDC_ISSUER === undefined) === (OIDC_AUDIENCE === undefined), { path: ['OIDC_AUDIENCE'], message: 'OIDC_ISSUER and OIDC_AUDIENCE are set together' })

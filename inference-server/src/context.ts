@@ -13,11 +13,12 @@ import { Pseudonyms, pseudonymKeys } from './adapters/pseudonym.ts';
 import { ReviewThreads } from './adapters/review-writer.ts';
 import { RunRepository } from './adapters/run-repository.ts';
 import { StatisticsRepository } from './adapters/statistics-repository.ts';
+import { NO_TRACES, openTraces } from './adapters/traces.ts';
 import { TokenRepository } from './adapters/token-repository.ts';
 import { WorkRepository } from './adapters/work-repository.ts';
 import { WorkerRepository } from './adapters/worker-repository.ts';
 import { modelFolders, type Config } from './config.ts';
-import type { ModelCatalogue, ReviewWriter, StudyDirectory } from './flow/ports.ts';
+import type { ModelCatalogue, ReviewWriter, RunTraces, StudyDirectory } from './flow/ports.ts';
 import { RunFollowers } from './flow/follow-runs.ts';
 import { QueueView } from './flow/queue-view.ts';
 import { StudyIndex } from './flow/study-index.ts';
@@ -44,6 +45,7 @@ export interface Context {
   readonly studies: StudyDirectory;
   readonly reviewWriter: ReviewWriter;
   readonly mlflow: MlflowClient;
+  readonly traces: RunTraces;
   readonly models: ModelStore;
   readonly availability: ModelAvailability;
   readonly catalogue: ModelCatalogue;
@@ -68,15 +70,16 @@ export async function openContext(config: Config, part: 'gateway' | 'worker', st
   const orthanc = openOrthanc(config, GATEWAY_PATIENCE_MS);
   const mlflow = new MlflowClient(config.MLFLOW_URL);
   const models = openModels(config);
+  const traces = config.OTEL_EXPORTER_OTLP_ENDPOINT === undefined ? NO_TRACES : openTraces(config.OTEL_EXPORTER_OTLP_ENDPOINT, part);
   return {
     config, log, now, db, identities: config.OIDC_ISSUER === undefined ? undefined : new IdentityProvider({ issuer: config.OIDC_ISSUER, audience: config.OIDC_AUDIENCE!, roleClaim: config.OIDC_ROLE_CLAIM }), runs, queue, followers: new RunFollowers(runs, queue, log), work: new WorkRepository(db), index: new StudyIndex(orthanc, now), workers: new WorkerRepository(db, now), tokens: new TokenRepository(db, now),
     audit: new AuditLog(db, now, auditKey(config.CEREBLOOM_HOME)), statistics: new StatisticsRepository(db), outbox: new OutboxRepository(db), orthanc, studies: orthanc, reviewWriter: new ReviewThreads(), mlflow, models,
     availability: new ModelAvailability(models),
     catalogue: { manifest: async id => (await models.find(id ?? config.DEFAULT_MODEL)).manifest },
     pseudonyms,
-    stopping,
+    stopping, traces,
     close: async () => {
-      await Promise.allSettled([orthanc.close(), mlflow.close()]);
+      await Promise.allSettled([traces.close(), orthanc.close(), mlflow.close()]);
       await db.destroy();
     },
   };

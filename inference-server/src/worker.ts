@@ -16,7 +16,7 @@ try {
   const id = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   process.stdout.write(`Worker ${id} waits for runs\n`);
   await keepWorker({
-    runs: context.runs, workers: context.workers, pending: new PendingResults(pendingFolder(config)), log: context.log, now: context.now, id, host: hostname(),
+    runs: context.runs, workers: context.workers, pending: new PendingResults(pendingFolder(config)), log: context.log, traces: context.traces, now: context.now, id, host: hostname(),
     computer: new ComputeProcess(fileURLToPath(import.meta.resolve('./compute.ts'))), timeoutMs: config.INFERENCE_TIMEOUT_MS,
   }, stopping.signal);
   await context.close();

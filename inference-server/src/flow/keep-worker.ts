@@ -6,7 +6,7 @@ import type { ComputeOutcome, ComputeProgress } from '../contract/compute.ts';
 import { overallProgress } from '../domain/progress.ts';
 import type { SeriesSelection } from '../domain/study.ts';
 import type { StudyUid } from '../domain/uid.ts';
-import type { Computer } from './ports.ts';
+import type { Computer, RunTraces } from './ports.ts';
 
 export interface KeeperDeps {
   readonly runs: RunRepository;
@@ -15,6 +15,7 @@ export interface KeeperDeps {
   /** Results that are computed and not stored: those of a run that ends without one hold a patient's name for nothing. */
   readonly pending: { remove(identity: string): Promise<void>; forget(before: number): Promise<void> };
   readonly log: Pick<Logger, 'info' | 'error'>;
+  readonly traces?: Pick<RunTraces, 'ended'>;
   readonly now: () => number;
   /** Unique among all workers that ever were: a lease belongs to it. */
   readonly id: string;
@@ -145,6 +146,7 @@ async function end(deps: KeeperDeps, run: RunRecord, outcome: Outcome): Promise<
     patientPseudonym: ended.patientPseudonym, queuedAt: ended.queuedAt, startedAt: ended.startedAt, finishedAt: ended.finishedAt,
     secondsPerStage: ended.secondsPerStage, volumesMl: ended.result?.volumesMl, confidence: ended.result?.confidence,
   }, 'run ended');
+  deps.traces?.ended(ended);
 }
 
 /** An answer that took minutes to compute is not given up because the database does not take it at once. */

@@ -1,3 +1,4 @@
+import type { RunRecord } from '../adapters/run-repository.ts';
 import type { Agreement, CorrectedSlice, RunResult } from '../contract/runs.ts';
 import type { ComputeJob, ComputeOutcome, ComputeProgress } from '../contract/compute.ts';
 import type { ResultOrigin, ReviewOrigin } from '../dicom/result-attributes.ts';
@@ -112,4 +113,12 @@ export interface WrittenReview {
 export interface ReviewWriter {
   /** @throws AppError as `writeReview` does. */
   write(job: ReviewJob): Promise<WrittenReview>;
+}
+
+/** Tells a collector of traces how runs went; nothing waits for it. */
+export interface RunTraces {
+  ended(run: RunRecord): void;
+  /** MLflow was told of a run; ms since 1970. */
+  told(runId: string, begin: number, end: number): void;
+  close(): Promise<void>;
 }

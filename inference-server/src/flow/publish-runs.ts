@@ -7,6 +7,7 @@ import type { Claim, OutboxRepository } from '../adapters/outbox-repository.ts';
 import type { RunRecord, RunRepository } from '../adapters/run-repository.ts';
 import type { StatisticsRepository } from '../adapters/statistics-repository.ts';
 import { UpstreamError } from '../domain/errors.ts';
+import type { RunTraces } from './ports.ts';
 import { reviewToMlflow, RUN_ID_TAG, toMlflow } from './mlflow-run.ts';
 import { reportOf, reportPage } from './run-report.ts';
 
@@ -18,6 +19,7 @@ export interface PublisherDeps {
   /** Where a run's picture waits: `<folder>/<runId>/result.png`. */
   readonly artefactsFolder: string;
   readonly log: Pick<Logger, 'info' | 'error'>;
+  readonly traces?: Pick<RunTraces, 'told'>;
   /** ms since 1970 */
   readonly now: () => number;
 }
@@ -32,8 +34,10 @@ export const PICTURE = 'result.png';
 /** Runs told at the same time; MLflow answers one request at a time per process, so that more gain little. */
 const AT_ONCE = 3;
 const IDLE_MS = 500;
-/** Longer than one request to MLflow takes (its time-out is half a minute); renewed before each. A killed gateway's run waits as long. */
+/** A killed gateway's run waits as long. */
 const LEASE_MS = 45_000;
+/** What must be left of it when a request to MLflow begins: longer than one takes (its time-out is half a minute). */
+const LEAST_LEFT_MS = 40_000;
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 60_000;
 const LONGEST_REFUSED_MS = 60 * 60_000;
@@ -72,10 +76,12 @@ export async function publishNext(deps: PublisherDeps): Promise<'published' | 'i
   const claim = await deps.outbox.claim(LEASE_MS, deps.now());
   if (!claim) return 'idle';
   const hold = new Hold(deps, claim);
+  const begin = deps.now();
   try {
     const run = await deps.runs.find(claim.runId);
     if (run) await publish(deps, hold, run);
     await deps.outbox.published(claim, deps.now());
+    deps.traces?.told(claim.runId, begin, deps.now());
     await rm(join(deps.artefactsFolder, claim.runId), { recursive: true, force: true });
     return 'published';
   } catch (error) {
@@ -103,6 +109,8 @@ class Hold {
   /** @throws UpstreamError when another gateway has taken the run over, because this one was asleep or MLflow was slow. */
   async renew(): Promise<void> {
     const { outbox, now } = this.#deps;
+    // each renewal waits for the disk, and most runs are told within a fraction of a second
+    if (this.claim.leaseUntil - now() > LEAST_LEFT_MS) return;
     const extended = await outbox.extend(this.claim, LEASE_MS, now());
     if (!extended) throw new UpstreamError('MLFLOW_UNAVAILABLE', 'MLflow took so long that the run belongs to another gateway by now');
     this.claim = extended;
@@ -112,7 +120,7 @@ class Hold {
 async function publish(deps: PublisherDeps, hold: Hold, run: RunRecord): Promise<void> {
   const { mlflow, statistics, artefactsFolder } = deps;
   const logged = toMlflow(run, await statistics.daySoFar(run.id) ?? { completed: 0, failed: 0 });
-  const target = await findOrMake(deps, hold, run, logged);
+  const { run: target, made } = await findOrMake(deps, hold, run, logged);
   // Deleted in MLflow on purpose: it was told once, and stays deleted.
   if (target.deleted) return;
   await deps.outbox.made(hold.claim, target.id);
@@ -120,7 +128,8 @@ async function publish(deps: PublisherDeps, hold: Hold, run: RunRecord): Promise
   const picture = await readFile(join(artefactsFolder, run.id, PICTURE)).catch(absent);
   const review = reviewToMlflow(run);
   const requests = [
-    () => mlflow.logBatch(target.id, logged.endedAt, logged),
+    // a run that was just made has its tags
+    () => mlflow.logBatch(target.id, logged.endedAt, made ? { ...logged, tags: {} } : logged),
     ...(review ? [() => mlflow.logBatch(target.id, review.at, { metrics: review.metrics })] : []),
     () => mlflow.putArtifact(target, 'report.json', Buffer.from(JSON.stringify(reportOf(run), null, 2)), 'application/json'),
     () => mlflow.putArtifact(target, 'report.md', Buffer.from(reportPage(run)), 'text/markdown'),
@@ -133,18 +142,18 @@ async function publish(deps: PublisherDeps, hold: Hold, run: RunRecord): Promise
   }
 }
 
-async function findOrMake({ mlflow }: PublisherDeps, hold: Hold, run: RunRecord, logged: ReturnType<typeof toMlflow>): Promise<MlflowRun> {
+async function findOrMake({ mlflow }: PublisherDeps, hold: Hold, run: RunRecord, logged: ReturnType<typeof toMlflow>): Promise<{ readonly run: MlflowRun; readonly made: boolean }> {
   const { mlflowRunId, triedBefore } = hold.claim;
   if (mlflowRunId !== null) {
     const known = await mlflow.getRun(mlflowRunId);
-    if (known) return known;
+    if (known) return { run: known, made: false };
     mlflow.forgetExperiment();
   }
   const experiment = await mlflow.experimentId();
   const earlier = triedBefore ? await mlflow.findRunByTag(experiment, RUN_ID_TAG, run.id) : undefined;
-  if (earlier) return earlier;
+  if (earlier) return { run: earlier, made: false };
   await hold.renew();
-  return mlflow.createRun(experiment, logged.name, logged.startedAt, logged.tags);
+  return { run: await mlflow.createRun(experiment, logged.name, logged.startedAt, logged.tags), made: true };
 }
 
 /** For what may not be there. */
