@@ -8,8 +8,8 @@ import * as feedAndDeliveries from './030-feed-and-deliveries.ts';
 import * as auditChain from './040-audit-chain.ts';
 import * as segOn from './050-seg-on.ts';
 import * as reviews from './060-reviews.ts';
-import * as pseudonymGeneration from './091-pseudonym-generation.ts';
 import * as rollupStorage from './071-rollup-storage.ts';
+import * as pseudonymGeneration from './091-pseudonym-generation.ts';
 
 /** In the order of their names; a released one is never changed. */
 export const migrations: Record<string, Migration> = {
@@ -22,6 +22,6 @@ export const migrations: Record<string, Migration> = {
   '040-audit-chain': auditChain,
   '050-seg-on': segOn,
   '060-reviews': reviews,
-  '091-pseudonym-generation': pseudonymGeneration,
   '071-rollup-storage': rollupStorage,
+  '091-pseudonym-generation': pseudonymGeneration,
 };
