@@ -9,12 +9,14 @@ import { artefactsFolder, openContext, type Context } from './context.ts';
 import { countUncounted } from './adapters/count-runs.ts';
 import { CursorRepository } from './adapters/cursor-repository.ts';
 import { DeliveryRepository } from './adapters/delivery-repository.ts';
+import { MlflowClient, TRAINING_EXPERIMENT } from './adapters/mlflow-client.ts';
 import { RoutingFileError, RoutingRules } from './adapters/routing-file.ts';
 import { RoutingRepository } from './adapters/routing-repository.ts';
 import { renewPseudonyms } from './adapters/renew-pseudonyms.ts';
 import { Syslog } from './adapters/syslog.ts';
 import { deliverResults } from './flow/deliver-results.ts';
 import { exportAudit } from './flow/export-audit.ts';
+import { keepModelsRegistered } from './flow/register-models.ts';
 import { startPublisher } from './flow/publish-runs.ts';
 import { watchOrthanc } from './flow/watch-orthanc.ts';
 import { openDoor, TlsFileError } from './http/door.ts';
@@ -43,10 +45,12 @@ async function start(config: Config): Promise<() => Promise<void>> {
   context.log.info({ host: config.HOST, port: config.PORT }, 'gateway listens');
   await context.audit.write({ ...GATEWAY, action: 'system.start' });
   const publisher = startPublisher({ ...context, artefactsFolder: artefactsFolder(config) });
+  const registry = new MlflowClient(config.MLFLOW_URL, TRAINING_EXPERIMENT);
   const background = [
     deliverResults({ ...context, deliveries: new DeliveryRepository(context.db) }, stopping.signal),
     ...(rules ? [watchOrthanc({ ...context, models: context.catalogue, rules, routings: new RoutingRepository(context.db) }, stopping.signal)] : []),
     forgetOldRows(context, stopping.signal),
+    keepModelsRegistered({ ...context, mlflow: registry, defaultModel: config.DEFAULT_MODEL }, stopping.signal).finally(() => registry.close()),
     ...(config.AUDIT_SYSLOG ? [exportAudit({ ...context, cursors: new CursorRepository(context.db), syslog: openSyslog(config), host: hostname() }, stopping.signal)] : []),
     renewPseudonyms(context.db, context.pseudonyms, context.now, stopping.signal)
       .then(renewed => renewed > 0 && context.log.info({ renewed }, 'pseudonyms of earlier runs renewed'))

@@ -6,6 +6,9 @@ export const EXPERIMENT = 'cerebloom_brain_tumor_segmentation';
 /** The experiment of `npm run evaluate`: labelled cases, no patients of this installation. */
 export const EVALUATION_EXPERIMENT = 'cerebloom_evaluation';
 
+/** The experiment of trainings, whose script logs there too (models/training), and of what is known of a model that was trained elsewhere. */
+export const TRAINING_EXPERIMENT = 'cerebloom_training';
+
 export type MlflowStatus = 'RUNNING' | 'FINISHED' | 'FAILED' | 'KILLED';
 
 export interface MlflowRun {
@@ -21,11 +24,32 @@ export interface MlflowData {
   readonly tags?: Readonly<Record<string, string>>;
 }
 
+/** What a run worked on. */
+export interface MlflowDataset {
+  readonly name: string;
+  /** Tells whether two runs had the same; at most 36 characters. */
+  readonly digest: string;
+  readonly context: 'training' | 'evaluation';
+  /** The cases' names, say. */
+  readonly profile: Readonly<Record<string, unknown>>;
+}
+
+export interface MlflowModelVersion {
+  /** MLflow's own count: 1, 2, … */
+  readonly version: string;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly aliases: readonly string[];
+}
+
 interface RunAnswer { info: { run_id: string; artifact_uri: string; lifecycle_stage: string } }
+
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 const REQUEST_TIMEOUT_MS = 30_000;
 const MAX_PARAM_LENGTH = 6000;
 const MAX_TAG_LENGTH = 8000;
+const MAX_DESCRIPTION_LENGTH = 5000;
+const MAX_VERSION_TAG_LENGTH = 5000;
 
 /**
  * MLflow's REST API 2.0, as far as publishing needs it. A method is one request.
@@ -98,6 +122,57 @@ export class MlflowClient {
     });
   }
 
+  /** Names the data sets of a run. */
+  async logInputs(runId: string, datasets: readonly MlflowDataset[]): Promise<void> {
+    if (datasets.length === 0) return;
+    await this.#post('runs/log-inputs', {
+      run_id: runId,
+      datasets: datasets.map(({ name, digest, context, profile }) => ({
+        tags: [{ key: 'mlflow.data.context', value: context }],
+        dataset: { name, digest: digest.slice(0, 36), source_type: 'local', source: JSON.stringify({ uri: name }), profile: JSON.stringify(profile) },
+      })),
+    });
+  }
+
+  /** Makes the registered model where it is absent. @param card Markdown */
+  async registerModel(name: string, card: string): Promise<void> {
+    await expecting('RESOURCE_ALREADY_EXISTS', this.#post('registered-models/create', { name }));
+    await this.#send('PATCH', '/api/2.0/mlflow/registered-models/update', JSON.stringify({ name, description: card.slice(0, MAX_DESCRIPTION_LENGTH) }));
+  }
+
+  /** Newest first. */
+  async modelVersions(name: string): Promise<MlflowModelVersion[]> {
+    interface Version { version: string; tags?: { key: string; value: string }[] }
+    const { model_versions: versions = [] } = await this.#get<{ model_versions?: Version[] }>(
+      `model-versions/search?filter=${encodeURIComponent(`name='${name}'`)}&max_results=1000`);
+    const model = await expecting('RESOURCE_DOES_NOT_EXIST', this.#get<{ registered_model: { aliases?: { alias: string; version: string }[] } }>(`registered-models/get?name=${encodeURIComponent(name)}`));
+    const aliases = model?.registered_model.aliases ?? [];
+    return versions.map(({ version, tags = [] }) => ({
+      version, tags: Object.fromEntries(tags.map(({ key, value }) => [key, value])), aliases: aliases.filter(each => each.version === version).map(({ alias }) => alias),
+    })).toSorted((a, b) => Number(b.version) - Number(a.version));
+  }
+
+  /** @param run whose artefacts are the model. @returns MLflow's number of the version */
+  async createModelVersion(name: string, run: MlflowRun, description: string, tags: Readonly<Record<string, string>>): Promise<string> {
+    const { model_version: { version } } = await this.#post<{ model_version: { version: string } }>('model-versions/create', {
+      name, source: run.artifactUri, run_id: run.id, description: description.slice(0, MAX_DESCRIPTION_LENGTH), tags: entries(tags, MAX_VERSION_TAG_LENGTH),
+    });
+    return version;
+  }
+
+  async tagModelVersion(name: string, version: string, key: string, value: string): Promise<void> {
+    await this.#post('model-versions/set-tag', { name, version, key, value: value.slice(0, MAX_VERSION_TAG_LENGTH) });
+  }
+
+  /** An alias names one version; it moves away from the one that had it. */
+  async setModelAlias(name: string, alias: string, version: string): Promise<void> {
+    await this.#post('registered-models/alias', { name, alias, version });
+  }
+
+  async removeModelAlias(name: string, alias: string): Promise<void> {
+    await this.#send('DELETE', '/api/2.0/mlflow/registered-models/alias', JSON.stringify({ name, alias }));
+  }
+
   /** @param endedAt ms since 1970 */
   async endRun(runId: string, status: MlflowStatus, endedAt: number): Promise<void> {
     await this.#post('runs/update', { run_id: runId, status, end_time: endedAt });
@@ -152,11 +227,11 @@ export class MlflowClient {
     return JSON.parse(await this.#send('POST', `/api/2.0/mlflow/${method}`, JSON.stringify(body)));
   }
 
-  async #send(method: 'GET' | 'POST' | 'PUT', path: string, body?: string | Uint8Array, contentType?: string): Promise<string> {
+  async #send(method: Method, path: string, body?: string | Uint8Array, contentType?: string): Promise<string> {
     return Buffer.from(await this.#bytes(method, path, body, contentType)).toString();
   }
 
-  async #bytes(method: 'GET' | 'POST' | 'PUT', path: string, body?: string | Uint8Array, contentType = 'application/json'): Promise<Uint8Array> {
+  async #bytes(method: Method, path: string, body?: string | Uint8Array, contentType = 'application/json'): Promise<Uint8Array> {
     let status: number, bytes: Uint8Array;
     try {
       const answer = await request(this.#url + path, {
