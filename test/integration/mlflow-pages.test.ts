@@ -104,12 +104,11 @@ describe.skipIf(!chromium || !hasMlflow)(`MLflow's pages behind the gateway, wit
 
   it('show a run with its metrics, parameters and tags, and its picture and report as artefacts', async () => {
     const id = completed.at(-1)!;
-    const mlflowRun = await gateway.context.outbox.mlflowRunOf(id);
-    const experiment = await gateway.context.mlflow.experimentId();
-    await page.goto(`${gateway.url}/mlflow/#/experiments/${experiment}/runs/${mlflowRun}`);
+    const details = await (await fetch(`${gateway.url}/api/v1/runs/${id}/details`, { headers: { Authorization: `Bearer ${gateway.tokens.reader}` } })).json() as { mlflowUrl: string };
+    await page.goto(gateway.url + details.mlflowUrl);
     await page.getByText('processing_time_seconds').first().waitFor({ timeout: 90_000 });
     await picture('3-run');
-    await page.goto(`${gateway.url}/mlflow/#/experiments/${experiment}/runs/${mlflowRun}/artifacts/${PICTURE}`);
+    await page.goto(gateway.url + details.mlflowUrl.replace('?', `/artifacts/${PICTURE}?`));
     await page.getByText('report.json').first().waitFor({ timeout: 90_000 });
     await page.waitForFunction(() => [...document.images].some(image => image.naturalWidth === 300), undefined, { timeout: 60_000 });
     await picture('4-picture');
@@ -124,8 +123,10 @@ describe.skipIf(!chromium || !hasMlflow)(`MLflow's pages behind the gateway, wit
     await picture('6-model');
   }, 240_000);
 
-  it('ask for nothing that the gateway does not have or refuses to a reader', () => {
-    expect([...new Set(refused)]).toEqual([]);
+  it('ask for nothing that the gateway does not have or refuses to a reader, but the assistant, which runs commands', () => {
+    // MLflow without accounts of its own knows no user either
+    const notThere = /^404 GET \/mlflow\/ajax-api\/(3\.0\/mlflow\/assistant\/|2\.0\/mlflow\/users\/current$)/;
+    expect([...new Set(refused)].filter(each => !notThere.test(each))).toEqual([]);
   });
 });
 

@@ -55,7 +55,7 @@ export function runDetailsRouter({ runs, outbox, mlflow, config, artefactsFolder
       inputs: run.identities.map(({ uid, kind, confidence, reasons }) => ({
         seriesInstanceUid: uid, usedAs: SEQUENCES.find(sequence => run.series[sequence] === uid) ?? null, kind, confidence, reasons: [...reasons],
       })),
-      mlflowUrl: experiment ? `/mlflow/#/experiments/${experiment}/runs/${published}` : null,
+      mlflowUrl: experiment ? `/mlflow/#/experiments/${experiment}/runs/${published}?workflowType=machine_learning` : null,
     };
   }
 
