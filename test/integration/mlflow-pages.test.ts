@@ -108,7 +108,7 @@ describe.skipIf(!chromium || !hasMlflow)(`MLflow's pages behind the gateway, wit
     await page.goto(gateway.url + details.mlflowUrl);
     await page.getByText('processing_time_seconds').first().waitFor({ timeout: 90_000 });
     await picture('3-run');
-    await page.goto(gateway.url + details.mlflowUrl.replace('?', `/artifacts/${PICTURE}?`));
+    await page.goto(gateway.url + details.mlflowUrl.replace(/\?.*/, `/artifacts/${PICTURE}`));
     await page.getByText('report.json').first().waitFor({ timeout: 90_000 });
     await page.waitForFunction(() => [...document.images].some(image => image.naturalWidth === 300), undefined, { timeout: 60_000 });
     await picture('4-picture');
