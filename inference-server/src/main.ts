@@ -50,7 +50,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
     deliverResults({ ...context, deliveries: new DeliveryRepository(context.db) }, stopping.signal),
     ...(rules ? [watchOrthanc({ ...context, models: context.catalogue, rules, routings: new RoutingRepository(context.db) }, stopping.signal)] : []),
     forgetOldRows(context, stopping.signal),
-    keepModelsRegistered({ ...context, mlflow: registry, defaultModel: config.DEFAULT_MODEL }, stopping.signal).finally(() => registry.close()),
+    keepModelsRegistered({ ...context, mlflow: registry, defaultModel: config.DEFAULT_MODEL }, stopping.signal).finally(() => { void registry.close(); }),
     ...(config.AUDIT_SYSLOG ? [exportAudit({ ...context, cursors: new CursorRepository(context.db), syslog: openSyslog(config), host: hostname() }, stopping.signal)] : []),
     renewPseudonyms(context.db, context.pseudonyms, context.now, stopping.signal)
       .then(renewed => renewed > 0 && context.log.info({ renewed }, 'pseudonyms of earlier runs renewed'))

@@ -33,6 +33,12 @@ const UNAVAILABLE_MS = 30_000;
 
 /** Keeps MLflow's registry to what is installed, also when a model is added while this runs or MLflow starts late. */
 export async function keepModelsRegistered(deps: RegistryDeps, stopping: AbortSignal): Promise<void> {
+  // a stop does not wait for the upload of a model: the next start goes on where it was
+  const stopped = new Promise<void>(resolve => { stopping.addEventListener('abort', () => resolve(), { once: true }); });
+  await Promise.race([stopped, registerAgainAndAgain(deps, stopping)]);
+}
+
+async function registerAgainAndAgain(deps: RegistryDeps, stopping: AbortSignal): Promise<void> {
   while (!stopping.aborted) {
     const done = await registerModels(deps).then(() => true, (error: unknown) => {
       if (!(error instanceof UpstreamError && error.code === 'MLFLOW_UNAVAILABLE')) deps.log.error({ err: error }, 'the models can\'t be registered in MLflow; it is tried again');
