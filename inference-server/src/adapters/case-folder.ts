@@ -6,8 +6,9 @@ import { SEQUENCES, type Sequence } from '../domain/study.ts';
 import type { Volume } from '../domain/volume.ts';
 import { readNifti } from './nifti-file.ts';
 
-const FILES: Record<Sequence, string> = { t1: 't1n', t1ce: 't1c', t2: 't2w', flair: 't2f' };
-const TRUTH = 'seg';
+/** Names of 2023 and later first, then those of earlier years. */
+const FILES: Record<Sequence, readonly string[]> = { t1: ['t1n', 't1'], t1ce: ['t1c', 't1ce', 't1gd'], t2: ['t2w', 't2'], flair: ['t2f', 'flair'] };
+const TRUTH: readonly string[] = ['seg'];
 
 /** A labelled case on disk: NIfTI files named as BraTS does. */
 export interface CaseFolder {
@@ -15,7 +16,10 @@ export interface CaseFolder {
   readonly folder: string;
 }
 
-/** The cases in a folder, which may be one itself, by name. @throws CaseFolderError where there is none. */
+/**
+ * The cases in a folder, which may be one itself, by name. One whose truth is missing is a case too, so that `readCase` says so.
+ * @throws CaseFolderError where there is none.
+ */
 export async function findCases(folder: string): Promise<CaseFolder[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch((cause: NodeJS.ErrnoException) => {
     throw new CaseFolderError(`${folder} can't be read (${cause.code})`);
@@ -25,14 +29,14 @@ export async function findCases(folder: string): Promise<CaseFolder[]> {
   for (const entry of entries) {
     const inside = join(folder, entry.name);
     const names = await readdir(inside).catch(() => []);
-    if (names.some(isTruth)) cases.push({ name: entry.name, folder: inside });
+    if (names.some(name => isTruth(name) || SEQUENCES.some(sequence => isFileOf(FILES[sequence], name)))) cases.push({ name: entry.name, folder: inside });
   }
-  if (cases.length === 0) throw new CaseFolderError(`${folder} has no case: a folder with ${TRUTH}.nii.gz and ${Object.values(FILES).join(', ')}`);
+  if (cases.length === 0) throw new CaseFolderError(`${folder} has no case: a folder with ${TRUTH[0]}.nii.gz and ${Object.values(FILES).map(([name]) => name).join(', ')}`);
   return cases.sort((a, b) => a.name.localeCompare(b.name));
 }
 
-/** `t1n.nii.gz`, or as BraTS names it `<case>-t1n.nii.gz`. */
-const isFileOf = (stem: string, name: string): boolean => new RegExp(`(^|[-_])${stem}\\.nii(\\.gz)?$`).test(name);
+/** `t1n.nii.gz`, or as BraTS names it `<case>-t1n.nii.gz`, `<case>_t1.nii.gz`. */
+const isFileOf = (stems: readonly string[], name: string): boolean => new RegExp(`(^|[-_])(${stems.join('|')})\\.nii(\\.gz)?$`, 'i').test(name);
 const isTruth = (name: string): boolean => isFileOf(TRUTH, name);
 
 /** Changes when a file of the case does: names, sizes and times. */
@@ -44,18 +48,25 @@ export async function fingerprintOf({ folder }: CaseFolder): Promise<string> {
   return createHash('sha256').update(JSON.stringify(files)).digest('hex').slice(0, 16);
 }
 
-/** @param without sequences that are left out. @throws CaseFolderError, NiftiError */
+/** @param without sequences that are left out; so is one that is the same everywhere, as some leave a removed one. @throws CaseFolderError, NiftiError */
 export async function readCase({ folder }: CaseFolder, without: readonly Sequence[] = []): Promise<{ volumes: Partial<Record<Sequence, Volume>>; truth: Volume }> {
   const names = await readdir(folder);
-  const read = async (stem: string) => {
-    const found = names.filter(name => isFileOf(stem, name));
-    if (found.length > 1) throw new CaseFolderError(`${folder} has several files for ${stem}: ${found.join(', ')}`);
+  const read = async (stems: readonly string[]) => {
+    const found = names.filter(name => isFileOf(stems, name));
+    if (found.length > 1) throw new CaseFolderError(`${folder} has several files for ${stems[0]}: ${found.join(', ')}`);
     return found[0] ? readNifti(join(folder, found[0])) : undefined;
   };
   const volumes: Partial<Record<Sequence, Volume>> = {};
   for (const sequence of SEQUENCES) {
     const volume = without.includes(sequence) ? undefined : await read(FILES[sequence]);
-    if (volume) volumes[sequence] = volume;
+    if (volume && !isFlat(volume)) volumes[sequence] = volume;
   }
-  return { volumes, truth: (await read(TRUTH))! };
+  const truth = await read(TRUTH);
+  if (!truth) throw new CaseFolderError(`${folder} has no truth (${TRUTH[0]}.nii.gz)`);
+  return { volumes, truth };
+}
+
+function isFlat({ voxels }: Volume): boolean {
+  for (let at = 1; at < voxels.length; at++) if (voxels[at] !== voxels[0]) return false;
+  return true;
 }

@@ -74,11 +74,14 @@ export class OnnxModel implements TumourModel {
     return new OnnxModel(manifest, sessions);
   }
 
-  async infer(input: Float32Array, size: Vec3): Promise<Float32Array> {
+  async infer(input: Float32Array, size: Vec3, onEach: (answer: Float32Array) => void = () => {}): Promise<Float32Array> {
     const [first, ...others] = this.#sessions;
     const answer = await this.#run(first!, input, size);
+    if (others.length > 0) onEach(answer);
     for (const [at, session] of others.entries()) {
-      addScaled(answer, await this.#run(session, input, size), at === others.length - 1 ? 1 / this.#sessions.length : 1);
+      const other = await this.#run(session, input, size);
+      onEach(other);
+      addScaled(answer, other, at === others.length - 1 ? 1 / this.#sessions.length : 1);
     }
     return answer;
   }

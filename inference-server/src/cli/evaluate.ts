@@ -21,17 +21,17 @@ import {
 import { logEvaluation } from '../flow/log-evaluation.ts';
 import type { BrainExtractor } from '../flow/ports.ts';
 import type { StudyVolumes } from '../flow/register-volumes.ts';
-import { DEGRADATIONS } from '../steps/degrade.ts';
+import { DEGRADATIONS, type Degradation } from '../steps/degrade.ts';
 import { drawResult } from '../steps/draw-result.ts';
 import { fitCalibration, type CalibrationFigures, type Observation } from '../steps/fit-calibration.ts';
 
 const USAGE = `Segments labelled cases and compares with the truth.
 
   npm run evaluate -- --cases <folder> --out <report.json> [--model <id>[@<version>]] [--without t1ce,…]… [--against <report.json>] [--mlflow] [--fresh]
-  npm run evaluate -- --cases <folder> --out <calibration.json> [--model <id>[@<version>]] --calibrate
+  npm run evaluate -- --cases <folder> --out <calibration.json> [--model <id>[@<version>]] --calibrate [--inputs <n>] [--pool <calibration.json>]…
 
---cases      one case, or a folder of them: <case>/{t1n,t1c,t2w,t2f,seg}.nii.gz (or .nii; as in <case>-t1n.nii.gz too);
-             sequences may be missing; with --case <name> … only these of the folder
+--cases      one case, or a folder of them: <case>/{t1n,t1c,t2w,t2f,seg}.nii.gz (or .nii; <case>-t1n.nii.gz and the names
+             t1, t1ce, t2, flair too); sequences may be missing, or empty; with --case <name> … only these of the folder
 --out        the report, and beside it the same as a page (.html) with pictures; cases that an interrupted report of the
              same model already has are not run again
 --without    leaves sequences out: t1, t1ce, t2, flair; given several times, the cases are run once for each, in a table
@@ -41,6 +41,9 @@ const USAGE = `Segments labelled cases and compares with the truth.
 --fresh      runs every case again
 --calibrate  degrades the cases in many ways and fits how the confidence follows from the answer; the calibration it writes
              goes into the manifest of a new version. Only cases that the model was not trained on (docs/confidence.md)
+--inputs     with --calibrate: of each case only so many of the ways, drawn by its name; the case as it is is always one
+--pool       with --calibrate: fits to what these files of other runs hold too (the other networks of a cross-validation, say);
+             without --cases to these alone, in seconds
 `;
 
 class UsageError extends Error {
@@ -59,8 +62,12 @@ async function main(args: string[]): Promise<void> {
     process.stdout.write(USAGE);
     return;
   }
-  if (!values.cases) throw new UsageError('--cases is missing');
   if (!values.out) throw new UsageError('--out is missing');
+  const pooled = (await Promise.all((values.pool ?? []).map(readObservations))).flat();
+  if (values.calibrate && !values.cases && pooled.length > 0) return fit(pooled, [], '', values.out);
+  if (!values.cases) throw new UsageError('--cases is missing');
+  const inputs = values.inputs === undefined ? DEGRADATIONS.length : Number(values.inputs);
+  if (!(Number.isInteger(inputs) && inputs > 0)) throw new UsageError(`--inputs ${values.inputs}: must be a whole number of 1 or more`);
   const subsets = (values.without ?? ['none']).map(toSequences);
   const config = readConfig(process.env);
   const cases = chosen(await findCases(values.cases), values.case);
@@ -68,7 +75,7 @@ async function main(args: string[]): Promise<void> {
   const model = await new ModelStore(modelFolders(config), config.INFERENCE_THREADS).load(values.model ?? config.DEFAULT_MODEL);
   const bench: Bench = { model, cases, brainExtractor: await findBrainExtractor(modelFolders(config), config.INFERENCE_THREADS) };
   try {
-    if (values.calibrate) return await calibrate(bench, values.out);
+    if (values.calibrate) return await calibrate(bench, values.out, inputs, pooled);
     const report = await evaluate(bench, { subsets, out: values.out, folder: values.cases, fresh: values.fresh ?? false, against });
     const page = await evaluationPage(report, picturesIn(picturesFolder(values.out)));
     await writeWhole(values.out.replace(/(\.json)?$/, '.html'), page);
@@ -89,7 +96,7 @@ function parse(args: string[]) {
       args,
       options: {
         cases: { type: 'string' }, case: { type: 'string', multiple: true }, model: { type: 'string' }, out: { type: 'string' },
-        without: { type: 'string', multiple: true }, against: { type: 'string' }, mlflow: { type: 'boolean' }, calibrate: { type: 'boolean' },
+        without: { type: 'string', multiple: true }, against: { type: 'string' }, mlflow: { type: 'boolean' }, calibrate: { type: 'boolean' }, inputs: { type: 'string' }, pool: { type: 'string', multiple: true },
         fresh: { type: 'boolean' }, help: { type: 'boolean', short: 'h' },
       },
     });
@@ -138,7 +145,7 @@ async function evaluate({ model, brainExtractor, cases }: Bench, { subsets, out,
   const clock = new Clock(subsets.length * cases.length);
   for (const [at, subset] of done.entries()) {
     for (const one of cases) {
-      const files = await fingerprintOf(one);
+      const files = await fingerprintOf(one).catch(() => ''); // a case that can't be read is told of below
       const before = known?.find(({ without }) => without.join() === subset.without.join())?.cases.find(finished => finished.id === one.name && finished.files === files);
       if (before) {
         clock.skip();
@@ -191,8 +198,10 @@ async function attempt(id: string, run: () => Promise<CaseReport>): Promise<Case
   try {
     return await run();
   } catch (error) {
-    if (!(error instanceof AppError)) throw error;
-    return { id, error: { code: error.code, message: error.message } };
+    if (error instanceof AppError) return { id, error: { code: error.code, message: error.message } };
+    // The other cases go on whatever happens to one.
+    process.stderr.write(`\n${error instanceof Error ? error.stack : String(error)}\n`);
+    return { id, error: { code: 'UNEXPECTED', message: error instanceof Error ? error.message : String(error) } };
   }
 }
 
@@ -216,34 +225,65 @@ const picturesIn = (folder: string): Pictures => async id => {
   }
 };
 
+/** What a file of `--calibrate` holds. */
+interface Observations {
+  readonly settings: string;
+  readonly observations: Observation[];
+}
+
 /** Resumes from its own file as `evaluate` does. */
-async function calibrate({ model, brainExtractor, cases }: Bench, out: string): Promise<void> {
+async function calibrate({ model, brainExtractor, cases }: Bench, out: string, inputs: number, pooled: readonly Observation[]): Promise<void> {
   const { manifest } = model;
   const trained = cases.filter(({ name }) => manifest.training.cases.includes(name));
   if (trained.length) throw new UsageError(`${manifest.id} ${manifest.version} was trained on ${trained.map(({ name }) => name).join(', ')}: name others with --case`);
-  if (cases.length < 2) throw new UsageError('A calibration needs two cases at least');
-  const settings = JSON.stringify([filesOf(manifest).map(({ sha256 }) => sha256), manifest.flips, PIPELINE_VERSION, brainExtractor.name]);
-  const before = await readJson<{ settings: string; observations: Observation[] }>(out);
+  const settings = JSON.stringify([OBSERVED, filesOf(manifest).map(({ sha256 }) => sha256), manifest.flips, PIPELINE_VERSION, brainExtractor.name]);
+  const before = await readJson<Observations>(out);
   const observations = before?.settings === settings ? before.observations : [];
-  const clock = new Clock(cases.length * DEGRADATIONS.length);
-  for (const one of cases) {
-    const given = await readCase(one);
-    for (const degradation of DEGRADATIONS) {
-      if (observations.some(known => known.case === one.name && known.input === degradation.name)) {
-        clock.skip();
-        continue;
-      }
-      const label = clock.label(`${one.name}, ${degradation.name}`);
-      const observation = await observeCase(one.name, degradation, { ...given, model, brainExtractor, onProgress: progress => tick(label, progress) });
-      observations.push(observation);
-      await writeWhole(out, `${JSON.stringify({ settings, observations })}\n`);
-      process.stderr.write(`\r${label}  Dice ${figure(observation.dice.wt)}, expected ${figure(observation.evidence.expectedDice.wt)}${clock.left()}\n`);
+  const plan = cases.flatMap(one => degradationsFor(one.name, inputs).map(degradation => ({ one, degradation })));
+  const clock = new Clock(plan.length);
+  let given: { readonly of: CaseFolder; readonly read: Awaited<ReturnType<typeof readCase>> } | undefined;
+  for (const { one, degradation } of plan) {
+    if (observations.some(known => known.case === one.name && known.input === degradation.name)) {
+      clock.skip();
+      continue;
     }
+    const label = clock.label(`${one.name}, ${degradation.name}`);
+    if (given?.of !== one) given = { of: one, read: await readCase(one) };
+    const observation = await observeCase(one.name, degradation, { ...given.read, model, brainExtractor, onProgress: progress => tick(label, progress) });
+    observations.push(observation);
+    await writeWhole(out, `${JSON.stringify({ settings, observations })}\n`);
+    process.stderr.write(`\r${label}  Dice ${figure(observation.dice.wt)}, expected ${figure(observation.seen.own.regions.wt)}${clock.left()}\n`);
   }
+  const named = observations.filter(one => plan.some(({ one: { name }, degradation }) => name === one.case && degradation.name === one.input));
+  if (new Set([...named, ...pooled].map(one => one.case)).size < 2) {
+    process.stdout.write(`A calibration needs two cases at least: pool this file, ${out}, with others (--pool)\n`);
+    return;
+  }
+  await fit([...named, ...pooled], observations, settings, out);
+}
+
+/** Raised when observations come to hold something else. */
+const OBSERVED = 2;
+
+/** @param kept what the file goes on to hold of its own. */
+async function fit(observations: readonly Observation[], kept: readonly Observation[], settings: string, out: string): Promise<void> {
   const { calibration, figures } = fitCalibration(observations);
-  await writeWhole(out, `${JSON.stringify({ settings, calibration, figures, observations })}\n`);
+  await writeWhole(out, `${JSON.stringify({ settings, calibration, figures, observations: kept })}\n`);
   await writeWhole(out.replace(/(\.json)?$/, '.svg'), calibrationPicture(figures));
-  process.stdout.write(`${inWords(figures)}\n"calibration": ${JSON.stringify(calibration)}\n\nPut this into the manifest of a new version of ${manifest.id}; everything is in ${out}\n`);
+  process.stdout.write(`${inWords(figures)}\n"calibration": ${JSON.stringify(calibration)}\n\nPut this into the manifest of a new version; everything is in ${out}\n`);
+}
+
+/** The case as it is, and others drawn by its name: the same each time, other ones for other cases. */
+function degradationsFor(name: string, count: number): readonly Degradation[] {
+  const [asItIs, ...others] = DEGRADATIONS;
+  const rank = (degradation: Degradation) => createHash('sha256').update(`${name} ${degradation.name}`).digest('hex');
+  return [asItIs!, ...others.sort((a, b) => rank(a).localeCompare(rank(b))).slice(0, count - 1)];
+}
+
+async function readObservations(path: string): Promise<Observation[]> {
+  const file = await readJson<Observations>(path);
+  if (!Array.isArray(file?.observations) || file.observations.length === 0 || !file.settings.startsWith(`[${OBSERVED},`)) throw new UsageError(`--pool ${path}: holds no observations of --calibrate by this version`);
+  return file.observations;
 }
 
 function inWords({ inputs, rankCorrelation, meanAbsoluteError, voxelError, coverage, predictions }: CalibrationFigures): string {

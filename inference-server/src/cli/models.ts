@@ -7,6 +7,7 @@ import { AuditLog, auditKey } from '../adapters/audit-log.ts';
 import { BRAIN_EXTRACTION_FOLDER, checkDeepbetFile } from '../adapters/brain-extractor.ts';
 import { openDatabase } from '../adapters/database.ts';
 import { buildDeepbet, DEEPBET_FILES, DEEPBET_WHEEL } from '../adapters/deepbet-network.ts';
+import { draftOfNnunet } from '../adapters/nnunet-plans.ts';
 import { ModelStore, parseManifest, sha256Of, type StoredModel } from '../adapters/model-store.ts';
 import { addedModelsFolder, ConfigError, modelFolders, readConfig, type Config } from '../config.ts';
 import { AppError, ModelError } from '../domain/errors.ts';
@@ -17,6 +18,8 @@ const USAGE = `The models that this installation has.
   npm run models -- list [--json]              what there is, its licence and figures
   npm run models -- add <model.onnx> … --manifest <manifest.json> [--card <README.md>]
                                                checks a model and adds it; models/README.md tells how
+  npm run models -- draft <model.onnx> --nnunet <folder> --manifest <manifest.json>
+                                               writes the manifest of an nnU-Net v2 export by its plans.json and dataset.json
   npm run models -- verify [<id>[@<version>]]  checks files again, against their manifests and by a run
   npm run models -- get brain-extraction       makes the networks that find the brain in a head
   npm run models -- get <id>                   fetches the file of a model whose manifest names its source
@@ -45,6 +48,7 @@ async function main(args: string[]): Promise<void> {
   switch (command) {
     case 'list': return list(store, config, values.json ?? false);
     case 'add': return add(store, config, subjects, values.manifest, values.card);
+    case 'draft': return draft(subject, values.nnunet, values.manifest);
     case 'verify': return verify(store, config, subject);
     case 'get': return get(store, config, subject);
     default: throw new UsageError(`Unknown command ${command}`);
@@ -55,7 +59,7 @@ function parse(args: string[]) {
   try {
     return parseArgs({
       args, allowPositionals: true,
-      options: { manifest: { type: 'string' }, card: { type: 'string' }, json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+      options: { manifest: { type: 'string' }, card: { type: 'string' }, nnunet: { type: 'string' }, json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
     });
   } catch (cause) {
     throw new UsageError((cause as Error).message);
@@ -123,6 +127,25 @@ function parseWithChecksums(text: string, source: string, checksums: readonly st
     if (!(error instanceof ModelError && /sha256/.test(error.message))) throw error;
     throw new ModelError(error.code, `${error.message}\nThe sha256 of what was given:\n  ${checksums.join('\n  ')}`, error.cause);
   }
+}
+
+async function draft(file: string | undefined, folder: string | undefined, manifestFile: string | undefined): Promise<void> {
+  if (!file) throw new UsageError('Which file? Give the path of an ONNX model');
+  if (!folder) throw new UsageError('--nnunet is missing: the folder with plans.json and dataset.json');
+  if (!manifestFile) throw new UsageError('--manifest is missing: where to write the manifest');
+  const json = async (name: string): Promise<unknown> => {
+    const text = await readGiven(join(folder, name), 'utf8');
+    try {
+      return JSON.parse(text);
+    } catch (cause) {
+      throw new UsageError(`${join(folder, name)} is not JSON`, { cause });
+    }
+  };
+  const manifest = draftOfNnunet(await json('plans.json'), await json('dataset.json'), sha256Of(await readGiven(file)));
+  await writeFile(manifestFile, `${JSON.stringify(manifest, null, 2)}\n`, { flag: 'wx' }).catch((cause: NodeJS.ErrnoException) => {
+    throw new UsageError(cause.code === 'EEXIST' ? `${manifestFile} is there already` : `${manifestFile} can't be written (${cause.code})`, { cause });
+  });
+  process.stdout.write(`${manifestFile} is written: fill in id, title and licence, see that channels and labels are right, then\n  npm run models -- add ${file} --manifest ${manifestFile}\n`);
 }
 
 async function verify(store: ModelStore, config: Config, reference: string | undefined): Promise<void> {

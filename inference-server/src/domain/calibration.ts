@@ -4,13 +4,17 @@ import type { Region } from './label-map.ts';
 const Weight = z.number().nonnegative();
 
 /**
- * Predicted Dice of a region: σ(offset + expectedDice·logit(E) + agreement·logit(A) − t1ceMissing·… − implausible·…).
- * No weight may be negative, so that the prediction rises with E and A and falls with what speaks against the input.
+ * Predicted Dice of a region: σ(offset + expectedDice·logit(E) + agreement·logit(A) + members·logit(M) + size·… − scattered·… − …).
+ * No weight may be negative, so that the prediction rises with E, A, M and size and falls with what speaks against the input.
  */
 const DiceFormula = z.strictObject({
   offset: z.number(),
   expectedDice: Weight.describe('of the logit of the Dice that the probabilities lead one to expect'),
   agreement: Weight.describe('of the logit of the Dice between the answers to mirrored images; 0 for a model that looks at one'),
+  members: Weight.default(0).describe('of the logit of the Dice between the networks of an ensemble; 0 for a single one'),
+  size: Weight.default(0).describe('of the decimal logarithm of what was found, over 30 mL'),
+  scattered: Weight.default(0).describe('for the share of the tumour that is not in its largest piece'),
+  misaligned: Weight.default(0).describe('for each unit by which the edges of the sequences do not lie on each other'),
   t1ceMissing: Weight,
   flairMissing: Weight,
   otherMissing: Weight.describe('for each of T1 and T2 that is missing'),
@@ -41,6 +45,13 @@ export interface AnswerEvidence {
   readonly expectedDice: Readonly<Record<Region, number | null>>;
   /** Dice between the answers to mirrored images; null where the model looks at one image, or none shows the region. */
   readonly agreement: Readonly<Record<Region, number | null>> | null;
+  /** Dice between the networks of an ensemble; null for a single one, or where none shows the region. */
+  readonly members: Readonly<Record<Region, number | null>> | null;
+  readonly foundMl: Readonly<Record<Region, number>>;
+  /** Share of the tumour that is not in its largest piece, 0…1. */
+  readonly scattered: number;
+  /** 0 where the sequences lie on each other. */
+  readonly misaligned: number;
   readonly t1ceMissing: boolean;
   readonly flairMissing: boolean;
   readonly otherMissing: number;
@@ -56,13 +67,21 @@ const LIMITS = { least: 0.02, most: 0.99 };
 export const boundedLogit = (dice: number): number => logit(Math.min(LIMITS.most, Math.max(LIMITS.least, dice)));
 
 /** The quantities that a formula weighs, in its order; the penalties are negative. */
-export const FORMULA_TERMS = ['expectedDice', 'agreement', 't1ceMissing', 'flairMissing', 'otherMissing', 'implausible'] as const;
+export const FORMULA_TERMS = [
+  'expectedDice', 'agreement', 'members', 'size', 'scattered', 'misaligned', 't1ceMissing', 'flairMissing', 'otherMissing', 'implausible',
+] as const;
+/** Tumours of ordinary size neither raise nor lower the prediction; beyond these size says no more. */
+export const USUAL_ML = 30;
+const SIZE = { leastMl: 0.3, mostMl: 150 };
 export function termsOf(evidence: AnswerEvidence, region: Region): Record<(typeof FORMULA_TERMS)[number], number> | null {
   const expected = evidence.expectedDice[region];
   if (expected === null) return null;
   return {
     expectedDice: boundedLogit(expected),
     agreement: evidence.agreement ? boundedLogit(evidence.agreement[region] ?? 0) : 0,
+    members: evidence.members ? boundedLogit(evidence.members[region] ?? 0) : 0,
+    size: Math.log10(Math.min(SIZE.mostMl, Math.max(SIZE.leastMl, evidence.foundMl[region])) / USUAL_ML),
+    scattered: -evidence.scattered, misaligned: -evidence.misaligned,
     t1ceMissing: evidence.t1ceMissing ? -1 : 0, flairMissing: evidence.flairMissing ? -1 : 0,
     otherMissing: -evidence.otherMissing, implausible: -evidence.implausible,
   };

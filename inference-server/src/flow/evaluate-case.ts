@@ -59,7 +59,7 @@ export async function observeCase(name: string, { name: input, kind, apply }: De
   const dice = (region: Region) => overlaps[region].dice ?? (overlaps[region].inFound > 0 ? 0 : null);
   const ml = voxelVolumeMl(labels.geometry);
   return {
-    case: name, input, kind, evidence: result.evidence, dice: { wt: dice('wt'), tc: dice('tc'), et: dice('et') },
+    case: name, input, kind, seen: result.seen, dice: { wt: dice('wt'), tc: dice('tc'), et: dice('et') },
     truthMl: overlaps.wt.inTruth * ml, foundMl: overlaps.wt.inFound * ml, reliability: reliabilityOf(result.probabilities, labels, found, axes),
   };
 }
@@ -73,13 +73,18 @@ async function segmentLabelled({ volumes, truth, model, brainExtractor, onProgre
   return { result, found, truth: { geometry: truth.geometry, labels }, axes: model.manifest.axes };
 }
 
+/** Labels that were scaled and back are off by as much. */
+const ROUNDING = 1e-2;
+
 /** @throws NiftiError where the truth has other labels. */
 function labelsOf({ voxels }: Volume): Uint8Array {
   const labels = new Uint8Array(voxels.length);
   for (let at = 0; at < voxels.length; at++) {
-    const label = voxels[at] === 4 ? 3 : voxels[at]!;
-    if (label !== 0 && label !== 1 && label !== 2 && label !== 3) throw new NiftiError(`The truth has the label ${label}; 0, 1, 2, 3 or 4 are known`);
-    labels[at] = label;
+    const value = voxels[at]!;
+    if (value === 0) continue;
+    const label = Math.round(value);
+    if (!(label >= 0 && label <= 4 && Math.abs(value - label) <= ROUNDING)) throw new NiftiError(`The truth has the label ${value}; 0, 1, 2, 3 or 4 are known`);
+    labels[at] = label === 4 ? 3 : label;
   }
   return labels;
 }

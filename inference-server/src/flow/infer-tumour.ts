@@ -1,6 +1,6 @@
 import { ModelError } from '../domain/errors.ts';
 import type { Vec3 } from '../domain/geometry.ts';
-import { mirroringsOf } from '../domain/manifest.ts';
+import { mirroringsOf, networksOf } from '../domain/manifest.ts';
 import type { Region } from '../domain/label-map.ts';
 import type { TumourProbabilities } from '../domain/probabilities.ts';
 import { Agreement } from '../steps/agreement.ts';
@@ -29,6 +29,8 @@ export interface Inference {
   readonly probabilities: TumourProbabilities;
   /** Dice between the answers to the mirrored images; null where the model looks at one image only. */
   readonly agreement: Record<Region, number | null> | null;
+  /** Dice between the answers of the networks; null for a single one. */
+  readonly members: Record<Region, number | null> | null;
 }
 
 /** Runs the model over the brain, tile by tile, through one input buffer. @throws the signal's reason when aborted. */
@@ -40,7 +42,8 @@ export async function inferTumour({ model, channels, view, box, brain, headVisib
   const runs = tiles.length * mirrorings.length;
   const geometry = gridOfBox(view.geometry, plan.low, plan.size);
   const agreement = mirrorings.length > 1 ? new Agreement(output) : null;
-  const result = (values: Float32Array): Inference => ({ probabilities: { kind: output.kind, geometry, values }, agreement: agreement?.dice ?? null });
+  const members = networksOf(model.manifest).length > 1 ? new Agreement(output) : null;
+  const result = (values: Float32Array): Inference => ({ probabilities: { kind: output.kind, geometry, values }, agreement: agreement?.dice ?? null, members: members?.dice ?? null });
 
   let done = 0;
   const tileVoxels = count(tiles[0]!.size);
@@ -48,7 +51,7 @@ export async function inferTumour({ model, channels, view, box, brain, headVisib
   const infer = async ({ low, size, output: part }: Tile): Promise<Float32Array> => {
     let sum: Float32Array | null = null;
     let first: Uint8Array | null = null;
-    const inside = agreement && brainIn(brain, view, part.low, part.size);
+    const inside = brainIn(brain, view, part.low, part.size);
     toModelInput(channels, view, headVisible ? brain : null, low, size, input);
     let mirrored = 0;
     for (const [at, axes] of mirrorings.entries()) {
@@ -56,12 +59,18 @@ export async function inferTumour({ model, channels, view, box, brain, headVisib
       // From one mirroring to the next, so that the volumes are read once.
       if (axes !== mirrored) mirror(input, channels.length, size, axes ^ mirrored);
       mirrored = axes;
-      const answer = await model.infer(input, size);
+      let firstMember: Uint8Array | null = null;
+      // The image as it is is enough to see how far the networks agree.
+      const answer = await model.infer(input, size, members && axes === 0 ? own => {
+        const regions = members.regionsIn(own, inside);
+        if (firstMember) members.compare(firstMember, regions);
+        else firstMember = regions;
+      } : undefined);
       const expected = outputChannels(output) * count(part.size);
       if (answer.length !== expected) throw new ModelError('MODEL_OUTPUT', `The model answered ${answer.length} values where ${expected} were expected`);
       if (axes) mirror(answer, outputChannels(output), part.size, axes);
       if (agreement) {
-        const regions = agreement.regionsIn(answer, inside!);
+        const regions = agreement.regionsIn(answer, inside);
         if (first) agreement.compare(first, regions);
         else first = regions;
       }

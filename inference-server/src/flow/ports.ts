@@ -39,10 +39,11 @@ export interface TumourModel {
    * Runs the network once.
    * @param input `[channel, slowest, middle, fastest axis]`; not kept, so it may be reused after the answer.
    * @param size of the three spatial axes.
+   * @param onEach told of each network's own answer where several are averaged, before it is.
    * @returns `[output channel, …]` as the manifest says; the caller may overwrite it.
    * @throws ModelError `MODEL_OUTPUT` where the answer does not have the size that the manifest promises.
    */
-  infer(input: Float32Array, size: Vec3): Promise<Float32Array>;
+  infer(input: Float32Array, size: Vec3, onEach?: (answer: Float32Array) => void): Promise<Float32Array>;
 }
 
 /** Finds the brain in a head. */

@@ -1,4 +1,3 @@
-import type { AnswerEvidence } from '../domain/calibration.ts';
 import { BrainNotFoundError, SeriesMissingError } from '../domain/errors.ts';
 import { sameGrid, type VolumeGeometry } from '../domain/geometry.ts';
 import type { LabelMap } from '../domain/label-map.ts';
@@ -8,7 +7,7 @@ import type { Confidence, Measurements, OnProgress } from '../domain/run.ts';
 import { SEQUENCE_NAMES, SEQUENCES, type Sequence } from '../domain/study.ts';
 import type { Mask, Volume } from '../domain/volume.ts';
 import { foregroundOf, isSkullStripped, resampleMask } from '../steps/brain-mask.ts';
-import { calibratedConfidence, evidenceOf } from '../steps/calibrated-confidence.ts';
+import { calibratedConfidence, type Seen } from '../steps/calibrated-confidence.ts';
 import { clipExtremes } from '../steps/clip-extremes.ts';
 import { confidenceOf } from '../steps/confidence.ts';
 import { inputEvidence } from '../steps/evidence.ts';
@@ -49,7 +48,7 @@ export interface VolumesResult {
   readonly confidence: Confidence;
   readonly probabilities: TumourProbabilities;
   /** What the confidence rests on. */
-  readonly evidence: AnswerEvidence;
+  readonly seen: Seen;
   /** Sequences that the model knows and the study lacks. */
   readonly missing: readonly Sequence[];
   readonly reference: Sequence;
@@ -120,7 +119,7 @@ export async function segmentPrepared(
   const view = viewAlong(grid, manifest.axes);
   const viewBox = boxInView(box, grid, view);
   const visible = stripped ? null : brain.voxels;
-  const { probabilities, agreement } = await inferTumour({
+  const { probabilities, agreement, members } = await inferTumour({
     model, view, brain: brain.voxels, headVisible: !stripped, signal,
     channels: manifest.channels.map(sequence => {
       const voxels = onGrid[sequence]?.voxels;
@@ -133,11 +132,11 @@ export async function segmentPrepared(
   const measurements = measure(labelMap);
   const missing = missingOf(volumes, manifest);
   const seen = {
-    own: confidenceOf(probabilities, brain), agreement, missing, input: inputEvidence(onGrid, reference, view, manifest.axes, viewBox, brain.voxels),
+    own: confidenceOf(probabilities, brain), agreement, members, measurements, missing, input: inputEvidence(onGrid, reference, view, manifest.axes, viewBox, brain.voxels),
   };
   return {
-    labelMap, further: onEach ? labelOthers(volumes, registered, reference, probabilities, manifest.axes) : {}, measurements, probabilities, evidence: evidenceOf(seen),
-    confidence: calibratedConfidence(seen, manifest.calibration, measurements.volumesMl.total), missing,
+    labelMap, further: onEach ? labelOthers(volumes, registered, reference, probabilities, manifest.axes) : {}, measurements, probabilities, seen,
+    confidence: calibratedConfidence(seen, manifest.calibration), missing,
     reference, brainFoundBy: stripped ? ALREADY_STRIPPED : brainExtractor.name,
   };
 }

@@ -74,16 +74,21 @@ interface Crop {
 }
 
 function boxOf(maps: readonly Uint8Array[], [slices, rows, columns]: VolumeGeometry['shape'], isIn: readonly boolean[]): Crop {
-  const low = [Infinity, Infinity, Infinity];
+  const low = [slices, rows, columns];
   const high = [-1, -1, -1];
-  for (let k = 0, at = 0; k < slices; k++) {
-    for (let j = 0; j < rows; j++) {
-      for (let i = 0; i < columns; i++, at++) {
-        if (!maps.some(labels => isIn[labels[at]!])) continue;
-        [k, j, i].forEach((position, axis) => {
-          low[axis] = Math.min(low[axis]!, position);
-          high[axis] = Math.max(high[axis]!, position);
-        });
+  for (const labels of maps) {
+    for (let k = 0, at = 0; k < slices; k++) {
+      for (let j = 0; j < rows; j++) {
+        for (let i = 0; i < columns; i++, at++) {
+          const label = labels[at]!;
+          if (label === 0 || !isIn[label]) continue;
+          if (k < low[0]!) low[0] = k;
+          if (j < low[1]!) low[1] = j;
+          if (i < low[2]!) low[2] = i;
+          if (k > high[0]!) high[0] = k;
+          if (j > high[1]!) high[1] = j;
+          if (i > high[2]!) high[2] = i;
+        }
       }
     }
   }

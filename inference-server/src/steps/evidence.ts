@@ -14,6 +14,8 @@ export interface InputEvidence {
   readonly lengthOverHeight: number;
   /** Correlation of two sequences over the brain: a swapped, shifted or foreign series breaks it. */
   readonly correlations: Readonly<Partial<Record<SequencePair, number>>>;
+  /** Correlation of each other sequence's edges (length of the gradient) with the reference's: lost where one lies beside the other. */
+  readonly edges: Readonly<Partial<Record<Sequence, number>>>;
 }
 export type SequencePair = 't1~t1ce' | 't1~t2' | 't1~flair' | 't1ce~t2' | 't1ce~flair' | 't2~flair';
 
@@ -60,6 +62,7 @@ export function inputEvidence(
       }
     }
   }
+  const edges = edgeCorrelations(onGrid, reference, view, box, brain);
   const correlations: Partial<Record<SequencePair, number>> = {};
   present.forEach((one, i) => present.forEach((other, j) => {
     if (j <= i) return;
@@ -71,8 +74,43 @@ export function inputEvidence(
     return (box.high[axis] - box.low[axis]) * norm(view.geometry.stepsMm[axis]);
   };
   return {
-    lengthOverWidth: extentAlong('AP') / extentAlong('LR'), lengthOverHeight: extentAlong('AP') / extentAlong('SI'), correlations, symmetry: correlation(pairs, ...(mirrored as unknown as [number, number, number, number, number])),
+    lengthOverWidth: extentAlong('AP') / extentAlong('LR'), lengthOverHeight: extentAlong('AP') / extentAlong('SI'), correlations, edges, symmetry: correlation(pairs, ...(mirrored as unknown as [number, number, number, number, number])),
   };
+}
+
+/** Looks at every `STRIDE`th voxel along each axis whose neighbours lie in the volume. */
+function edgeCorrelations(
+  onGrid: Readonly<Partial<Record<Sequence, Volume>>>, reference: Sequence, { geometry: { shape }, start, strides: [s0, s1, s2] }: GridView, box: Box, brain: Uint8Array,
+): Partial<Record<Sequence, number>> {
+  const others = SEQUENCES.filter(sequence => onGrid[sequence] && sequence !== reference);
+  const volumes = [reference, ...others].map(sequence => onGrid[sequence]!.voxels);
+  // Per other sequence: Σ y, Σ y², Σ xy; of the reference Σ x, Σ x².
+  const sums = new Float64Array(3 * volumes.length);
+  let n = 0;
+  const [low, high] = [box.low.map(at => Math.max(1, at)), box.high.map((at, axis) => Math.min(shape[axis]! - 1, at))] as [number[], number[]];
+  for (let a = low[0]!; a < high[0]!; a += STRIDE) {
+    for (let b = low[1]!; b < high[1]!; b += STRIDE) {
+      for (let c = low[2]!; c < high[2]!; c += STRIDE) {
+        const at = start + a * s0 + b * s1 + c * s2;
+        if (brain[at] === 0) continue;
+        n++;
+        let x = 0;
+        for (let one = 0; one < volumes.length; one++) {
+          const voxels = volumes[one]!;
+          const [d0, d1, d2] = [voxels[at + s0]! - voxels[at - s0]!, voxels[at + s1]! - voxels[at - s1]!, voxels[at + s2]! - voxels[at - s2]!];
+          const y = Math.sqrt(d0 * d0 + d1 * d1 + d2 * d2);
+          if (one === 0) x = y;
+          sums[3 * one]! += y;
+          sums[3 * one + 1]! += y * y;
+          sums[3 * one + 2]! += x * y;
+        }
+      }
+    }
+  }
+  return Object.fromEntries(others.map((sequence, index) => {
+    const [y, yy, xy] = sums.subarray(3 * index + 3) as unknown as [number, number, number];
+    return [sequence, correlation(n, sums[0]!, y, sums[1]!, yy, xy)];
+  }));
 }
 
 /** Pearson's, from sums; 0 where one of both does not vary. */
@@ -94,8 +132,15 @@ const UNIT = 0.1;
 /** No single figure may count more. */
 const MOST_UNITS = 3;
 
+/** Edges of sequences that lie on each other correlate at least so much (the least of 28 gliomas, a little less). */
+const LEAST_EDGES = 0.2;
+
+/** How far the sequences lie beside each other: 0 where the edges of all correlate as they do in aligned ones. */
+export const misalignmentOf = ({ edges }: InputEvidence): number =>
+  Object.values(edges).reduce((sum, value) => sum + Math.min(MOST_UNITS, Math.max(0, LEAST_EDGES - value) / UNIT), 0);
+
 /** How unlike a head's the images are: 0 where every figure is typical, otherwise the sum of what they lie outside by. */
-export function implausibilityOf({ correlations, ...shape }: InputEvidence): number {
+export function implausibilityOf({ correlations, edges: _, ...shape }: InputEvidence): number {
   const figures = Object.entries({ ...shape, ...correlations }) as [keyof typeof TYPICAL, number][];
   return figures.reduce((sum, [name, value]) => {
     const [least, most] = TYPICAL[name];

@@ -2,7 +2,8 @@ import {
   doubtOf, FORMULA_TERMS, predictedDice, sigmoid, termsOf, type AnswerEvidence, type Calibration, type DiceFormula, type VoxelCalibration,
 } from '../domain/calibration.ts';
 import type { Region } from '../domain/label-map.ts';
-import { BIN_LOGITS, calibrationError, type ReliabilityBins } from './reliability.ts';
+import { evidenceOf, type Seen as SeenAnswer } from './calibrated-confidence.ts';
+import { calibrationError, type ReliabilityBins } from './reliability.ts';
 import { spearman } from './statistics-of-cases.ts';
 
 type PerRegion<T> = Readonly<Record<Region, T>>;
@@ -12,13 +13,16 @@ export interface Observation {
   readonly case: string;
   readonly input: string;
   readonly kind: string;
-  readonly evidence: AnswerEvidence;
+  /** What could be seen of the answer, unweighed, so that another formula can be fitted without another run. */
+  readonly seen: SeenAnswer;
   /** Against the truth; where the truth lacks a region that was found this is 0, where neither has it null. */
   readonly dice: PerRegion<number | null>;
   readonly truthMl: number;
   readonly foundMl: number;
   readonly reliability: PerRegion<ReliabilityBins> | null;
 }
+
+type Seen = Observation & { readonly evidence: AnswerEvidence };
 
 /** What a calibration is worth, each case predicted by a formula that was fitted without it. */
 export interface CalibrationFigures {
@@ -34,7 +38,8 @@ export interface CalibrationFigures {
 }
 
 /** @throws RangeError with fewer than two cases. */
-export function fitCalibration(observations: readonly Observation[]): { calibration: Calibration; figures: CalibrationFigures } {
+export function fitCalibration(observed: readonly Observation[]): { calibration: Calibration; figures: CalibrationFigures } {
+  const observations = observed.map((one): Seen => ({ ...one, evidence: evidenceOf(one.seen) }));
   const cases = [...new Set(observations.map(one => one.case))];
   if (cases.length < 2) throw new RangeError('A calibration needs two cases at least, so that each can be predicted by the others');
   const folds = cases.map(left => ({
@@ -79,49 +84,60 @@ const asTheyAre = (observations: readonly Observation[]) => observations.filter(
 const calibrated = ({ slope, offset }: VoxelCalibration) => (logit: number): number => sigmoid(offset + slope * logit);
 const rounded = <T extends Record<string, number>>(of: T): T => Object.fromEntries(Object.entries(of).map(([name, value]) => [name, Number(value.toFixed(4))])) as T;
 
-const STEPS = 4000;
-/** Keeps what the data don't speak of at 0, and says little else. */
-const RIDGE = 1e-3;
+const STEPS = 3000;
+/**
+ * What is believed before any case was seen, and how strongly (per unit of weight, against the mean squared error of the Dice): few
+ * cases then bend the formula little, and what they don't speak of stays as it is here.
+ */
+const PRIOR: Readonly<Record<(typeof FORMULA_TERMS)[number], number>> = {
+  expectedDice: 0.5, agreement: 0.3, members: 0.3, size: 0.3, scattered: 0.5, misaligned: 0.3,
+  t1ceMissing: 0.1, flairMissing: 0.3, otherMissing: 0.05, implausible: 0.3,
+};
+const RIDGE = 2e-3;
 
 /** The formula of least squared error of the Dice, weights at least 0, every case with the same weight; by Adam (Kingma 2015). */
-function fitFormula(observations: readonly Observation[], region: Region): DiceFormula {
+function fitFormula(observations: readonly Seen[], region: Region): DiceFormula {
   const perCase = Map.groupBy(observations, one => one.case);
   const rows = observations.flatMap(one => {
     const [terms, dice] = [termsOf(one.evidence, region), one.dice[region]];
     return terms && dice !== null ? [{ x: [1, ...FORMULA_TERMS.map(term => terms[term])], dice, weight: 1 / perCase.get(one.case)!.length / perCase.size }] : [];
   });
-  const free = (at: number) => rows.some(({ x }) => x[at] !== 0);
-  const weights = [0, 1, ...FORMULA_TERMS.slice(1).map(() => 0)];
+  const prior = [0, ...FORMULA_TERMS.map(term => PRIOR[term])];
+  // Terms that no input shows (a single network, one look) have no weight at all.
+  const free = prior.map((_, at) => at === 0 || rows.some(({ x }) => x[at] !== 0));
+  const weights = prior.map((weight, at) => (free[at] ? weight : 0));
   minimise(weights, gradient => {
-    gradient.forEach((_, at) => { gradient[at] = at === 0 ? 0 : 2 * RIDGE * weights[at]!; });
+    gradient.forEach((_, at) => { gradient[at] = at === 0 ? 0 : 2 * RIDGE * (weights[at]! - prior[at]!); });
     for (const { x, dice, weight } of rows) {
-      const p = sigmoid(x.reduce((sum, value, at) => sum + value * weights[at]!, 0));
+      let sum = 0;
+      for (let at = 0; at < x.length; at++) sum += x[at]! * weights[at]!;
+      const p = sigmoid(sum);
       const slope = weight * 2 * (p - dice) * p * (1 - p);
       for (let at = 0; at < x.length; at++) gradient[at]! += slope * x[at]!;
     }
-  }, at => (at === 0 ? weights[0]! : free(at) ? Math.max(0, weights[at]!) : 0));
+  }, at => (at === 0 ? weights[0]! : free[at] ? Math.max(0, weights[at]!) : 0));
   const [offset, ...of] = weights as [number, ...number[]];
   return { offset, ...Object.fromEntries(FORMULA_TERMS.map((term, at) => [term, of[at]!])) } as DiceFormula;
 }
 
-/** Platt's slope and offset per region, by likelihood, over the cases as they are, every case with the same weight. */
+const SLOPES = Array.from({ length: 26 }, (_, step) => 0.3 + 0.05 * step);
+const OFFSETS = Array.from({ length: 33 }, (_, step) => -2 + 0.125 * step);
+/** A map away from the identity must lower the error by this much per unit, so that few cases don't bend it for nothing. */
+const IDENTITY_PULL = 0.005;
+
+/** Platt's slope and offset per region that leave the least calibration error, mean over the cases as they are; tried one by one. */
 function fitVoxels(observations: readonly Observation[]): PerRegion<VoxelCalibration> {
   const used = asTheyAre(observations);
   return perRegion(region => {
-    const weights = [0, 1];
-    minimise(weights, gradient => {
-      gradient.fill(0);
-      for (const { reliability } of used) {
-        const { voxels, inside } = reliability![region];
-        const total = voxels.reduce((sum, count) => sum + count, 0) * used.length;
-        BIN_LOGITS.forEach((logit, bin) => {
-          const slope = (voxels[bin]! * sigmoid(weights[0]! + weights[1]! * logit) - inside[bin]!) / total;
-          gradient[0]! += slope;
-          gradient[1]! += slope * logit;
-        });
+    let best = { slope: 1, offset: 0, error: Infinity };
+    for (const slope of SLOPES) {
+      for (const offset of OFFSETS) {
+        const error = mean(used.map(({ reliability }) => calibrationError(reliability![region], calibrated({ slope, offset }))))
+          + IDENTITY_PULL * (Math.abs(Math.log(slope)) + Math.abs(offset));
+        if (error < best.error) best = { slope, offset, error };
       }
-    }, at => (at === 1 ? Math.max(0.05, weights[1]!) : weights[0]!));
-    return { offset: weights[0]!, slope: weights[1]! };
+    }
+    return { slope: best.slope, offset: best.offset };
   });
 }
 
@@ -140,16 +156,27 @@ function minimise(weights: number[], gradientInto: (gradient: Float64Array) => v
   }
 }
 
-type Predicted = { readonly predicted: number; readonly truthMl: number; readonly foundMl: number };
+type Predicted = { readonly case: string; readonly predicted: number; readonly truthMl: number; readonly foundMl: number };
 
 /** ln(true / found volume) per unit of doubt. */
 const ratiosOf = (predictions: readonly Predicted[]): number[] =>
   predictions.filter(({ truthMl, foundMl }) => truthMl > 0 && foundMl > 0).map(({ predicted, truthMl, foundMl }) => Math.log(truthMl / foundMl) / doubtOf(predicted));
 
-/** Its 5th and 95th percentiles, a rank farther out as is right for a small sample. */
+/** Of ten answers nine are to be held. */
+const COVERAGE = 0.9;
+
+/**
+ * Between which the ratios of nine of ten answers lie, every case with the same weight; for few cases a little more, since the next
+ * case is one more (conformal prediction; Vovk 2005, over cases because answers to one case are alike).
+ */
 function intervalOf(predictions: readonly Predicted[]): { low: number; high: number } {
-  const ratios = ratiosOf(predictions).sort((a, b) => a - b);
-  if (ratios.length === 0) return { low: -1, high: 1 };
-  const rank = Math.max(0, Math.floor(0.05 * (ratios.length + 1)) - 1);
-  return { low: ratios[rank]!, high: ratios[ratios.length - 1 - rank]! };
+  const perCase = [...Map.groupBy(predictions, one => one.case).values()].map(ratiosOf).filter(ratios => ratios.length > 0);
+  const weighted = perCase.flatMap(ratios => ratios.map(ratio => ({ ratio, weight: 1 / ratios.length / perCase.length }))).sort((a, b) => a.ratio - b.ratio);
+  if (weighted.length === 0) return { low: -1, high: 1 };
+  const tail = Math.max(0, (1 - (COVERAGE * (perCase.length + 1)) / perCase.length) / 2);
+  const at = (ordered: typeof weighted) => {
+    let sum = 0;
+    return (ordered.find(({ weight }) => (sum += weight) > tail) ?? ordered.at(-1)!).ratio;
+  };
+  return { low: Math.min(0, at(weighted)), high: Math.max(0, at(weighted.toReversed())) };
 }

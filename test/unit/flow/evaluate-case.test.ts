@@ -13,6 +13,14 @@ const model: TumourModel = {
 };
 
 describe('evaluating a labelled case', () => {
+  it('knows labels that were scaled, and refuses what is none', async () => {
+    const evaluate = (label: number) => evaluateCase({ volumes: { flair: aBody(grid) }, truth: { geometry: grid, voxels: new Float32Array(600_000).fill(label, 300_000, 300_100) }, model, brainExtractor });
+    expect((await evaluate(3.0000002)).scores.et).toMatchObject({ dice: 0, truthMl: 0.1 });
+    expect((await evaluate(4)).scores.et).toMatchObject({ dice: 0, truthMl: 0.1 });
+    await expect(evaluate(5)).rejects.toThrow(/label 5/);
+    await expect(evaluate(0.5)).rejects.toThrow(/label 0\.5/);
+  });
+
   it('measures a case without a sequence that a patient would be refused for', async () => {
     const truth = { geometry: grid, voxels: new Float32Array(600_000) };
     const score = await evaluateCase({ volumes: { flair: aBody(grid) }, truth, model, brainExtractor });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { boundedLogit, sigmoid, type AnswerEvidence } from '../../../inference-server/src/domain/calibration.ts';
+import { boundedLogit, sigmoid } from '../../../inference-server/src/domain/calibration.ts';
+import type { Seen } from '../../../inference-server/src/steps/calibrated-confidence.ts';
 import { fitCalibration, type Observation } from '../../../inference-server/src/steps/fit-calibration.ts';
 import { BIN_LOGITS } from '../../../inference-server/src/steps/reliability.ts';
 
@@ -14,11 +15,13 @@ function observations(cases: number): Observation[] {
   const expected = [0.5, 0.6, 0.7, 0.8, 0.9, 0.95];
   return Array.from({ length: cases }, (_, at) => expected.flatMap((overall, index) => [false, true].map((t1ceMissing): Observation => {
     const dice = sigmoid(-0.8 + 0.7 * boundedLogit(overall) - (t1ceMissing ? 1 : 0));
-    const evidence: AnswerEvidence = {
-      expectedDice: { wt: overall, tc: overall, et: null }, agreement: null, t1ceMissing, flairMissing: false, otherMissing: 0, implausible: 0,
+    const seen: Seen = {
+      own: { overall, regions: { wt: overall, tc: overall, et: null } }, agreement: null, members: null, missing: t1ceMissing ? ['t1ce'] : [],
+      measurements: { volumesMl: { total: 30, necrotic: 30, edema: 0, enhancing: 0 }, lesionsMl: [30] },
+      input: { symmetry: 0.8, lengthOverWidth: 1.2, lengthOverHeight: 1.5, correlations: {}, edges: {} },
     };
     return {
-      case: `case-${at}`, input: `${index} ${t1ceMissing}`, kind: t1ceMissing ? 'missing' : 'none', evidence, dice: { wt: dice, tc: dice, et: null },
+      case: `case-${at}`, input: `${index} ${t1ceMissing}`, kind: t1ceMissing ? 'missing' : 'none', seen, dice: { wt: dice, tc: dice, et: null },
       truthMl: 100, foundMl: 100 * Math.exp(((index + at) % 5 - 2) * 0.2 * (1.05 - dice)),
       reliability: { wt: overconfident(), tc: overconfident(), et: overconfident() },
     };
