@@ -12,7 +12,7 @@ import { filesOf } from '../domain/manifest.ts';
 import { AppError } from '../domain/errors.ts';
 import { PIPELINE_VERSION } from '../domain/run.ts';
 import { SEQUENCES, type Sequence } from '../domain/study.ts';
-import { evaluateCase, observeCase, type CaseScore } from '../flow/evaluate-case.ts';
+import { evaluateCase, labelsOf, observeCase, type CaseScore } from '../flow/evaluate-case.ts';
 import { calibrationPicture } from '../flow/calibration-picture.ts';
 import { evaluationPage, type Pictures } from '../flow/evaluation-page.ts';
 import {
@@ -22,6 +22,7 @@ import { logEvaluation } from '../flow/log-evaluation.ts';
 import type { BrainExtractor } from '../flow/ports.ts';
 import type { StudyVolumes } from '../flow/register-volumes.ts';
 import { DEGRADATIONS, type Degradation } from '../steps/degrade.ts';
+import { foregroundOf } from '../steps/brain-mask.ts';
 import { drawResult } from '../steps/draw-result.ts';
 import { fitCalibration, type CalibrationFigures, type Observation } from '../steps/fit-calibration.ts';
 
@@ -211,9 +212,11 @@ const picturesFolder = (out: string): string => out.replace(/(\.json)?$/, '.pict
 async function keepPictures(folder: string, id: string, { volumes, truth }: { volumes: StudyVolumes; truth: CaseScoreTruth }, { found, reference }: CaseScore): Promise<void> {
   await mkdir(folder, { recursive: true });
   const image = volumes.flair ?? volumes[reference]!;
-  const labels = Uint8Array.from(truth.voxels, label => (label === 4 ? 3 : label));
-  await writeFile(join(folder, `${id}.found.png`), drawResult(image, found));
-  await writeFile(join(folder, `${id}.truth.png`), drawResult(image, { geometry: truth.geometry, labels }));
+  const isTrue = { geometry: truth.geometry, labels: labelsOf(truth) };
+  const where = isTrue.labels.some(label => label > 0) ? isTrue : found;
+  const shown = foregroundOf([image]);
+  await writeFile(join(folder, `${id}.found.png`), drawResult(image, found, shown, where));
+  await writeFile(join(folder, `${id}.truth.png`), drawResult(image, isTrue, shown, where));
 }
 type CaseScoreTruth = Awaited<ReturnType<typeof readCase>>['truth'];
 

@@ -77,7 +77,7 @@ async function segmentLabelled({ volumes, truth, model, brainExtractor, onProgre
 const ROUNDING = 1e-2;
 
 /** @throws NiftiError where the truth has other labels. */
-function labelsOf({ voxels }: Volume): Uint8Array {
+export function labelsOf({ voxels }: Volume): Uint8Array {
   const labels = new Uint8Array(voxels.length);
   for (let at = 0; at < voxels.length; at++) {
     const value = voxels[at]!;

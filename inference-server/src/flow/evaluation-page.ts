@@ -23,7 +23,7 @@ ${subsetsPart(report)}${comparisonPart(report)}
 <h2>Best, median and worst case</h2><p class="note">By Dice of the whole tumour. Orange: enhancing; yellow: necrotic core; blue: oedema. R: the patient's right.</p>${shown.join('') || '<p>None has tumour.</p>'}
 <h2>Confidence and Dice</h2>${scatter(scored)}
 <h2>Cases</h2>${casesTable(scored)}
-${failed.length ? `<h2>Not segmented</h2>${table(['Case', 'Code', 'Why'], failed.map(({ id, error }) => [text(id), text(error.code), text(error.message)]))}` : ''}
+${failed.length ? `<h2>Not segmented</h2><div class="words">${table(['Case', 'Code', 'Why'], failed.map(({ id, error }) => [text(id), text(error.code), text(error.message)]))}</div>` : ''}
 <p class="note">HD95 in mm, volumes in mL (found − true). A dash: the truth lacks the region; its volume error is then a false volume.</p>
 </body></html>
 `;
@@ -78,12 +78,12 @@ const image = (title: string, png: Uint8Array): string =>
   `<figure><img alt="${title}" src="data:image/png;base64,${Buffer.from(png).toString('base64')}"><figcaption>${title}</figcaption></figure>`;
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
-  `<table><thead><tr>${head.map(cell => `<th>${cell}</th>`).join('')}</tr></thead><tbody>${rows.map(row => `<tr>${row.map(cell => `<td>${cell}</td>`).join('')}</tr>`).join('')}</tbody></table>`;
+  `<div class="wide"><table><thead><tr>${head.map(cell => `<th>${cell}</th>`).join('')}</tr></thead><tbody>${rows.map(row => `<tr>${row.map(cell => `<td>${cell}</td>`).join('')}</tr>`).join('')}</tbody></table></div>`;
 
 const figure = (value: number | null, digits = 3): string => (value === null ? '–' : value.toFixed(digits));
 const signed = (value: number, digits: number): string => `${value > 0 ? '+' : ''}${value.toFixed(digits)}`;
 const text = (given: string): string => given.replace(/[&<>"]/g, char => `&#${char.charCodeAt(0)};`);
 
 const STYLE = `body{font:15px/1.5 system-ui,sans-serif;color:#1b1f24;background:#fff;max-width:70rem;margin:2rem auto;padding:0 1rem}table{border-collapse:collapse;font-variant-numeric:tabular-nums;margin:.5rem 0}
-th,td{padding:.25rem .7rem;border-bottom:1px solid #d5dae0;text-align:right}th:first-child,td:first-child{text-align:left}.note{color:#5a6470;font-size:.9em}.pair{display:flex;flex-wrap:wrap;gap:1rem}figure{margin:0;flex:1 1 30rem}img{width:100%;background:#000}figcaption{color:#5a6470}
+th,td{padding:.25rem .7rem;border-bottom:1px solid #d5dae0;text-align:right}th:first-child,.words th,td:first-child,.words td{text-align:left}.wide{overflow-x:auto}.note{color:#5a6470;font-size:.9em}.pair{display:flex;flex-wrap:wrap;gap:1rem}figure{margin:0;flex:1 1 30rem}img{width:100%;background:#000}figcaption{color:#5a6470}
 svg{width:22rem;max-width:100%}svg text{font-size:12px;fill:#5a6470;text-anchor:middle}.axes{fill:none;stroke:#aab2bc}circle{fill:#0b6bcb;fill-opacity:.7}`;

@@ -46,12 +46,13 @@ const WINDOW_STRIDE = 7;
  * it the largest piece of each plane that is not background.
  * @param volume the reference series
  * @param shown the brain on any grid; 'labels' shows none of the images' own grey, for those that are said to have burned-in text.
+ * @param where whose tumour the levels are chosen by; so that two answers are shown in the same planes.
  * @returns a PNG file
  */
-export function drawResult(volume: Volume, labelMap: LabelMap, shown?: Mask | 'labels'): Uint8Array {
+export function drawResult(volume: Volume, labelMap: LabelMap, shown?: Mask | 'labels', where: LabelMap = labelMap): Uint8Array {
   const box = boxMm(volume.geometry);
   const pixelMm = Math.max(...box.max.map((max, axis) => max - box.min[axis]!)) / LONGEST_PX;
-  const at = levels(labelMap) ?? box.min.map((min, axis) => (min + box.max[axis]!) / 2);
+  const at = levels(where) ?? box.min.map((min, axis) => (min + box.max[axis]!) / 2);
   const panels = VIEWS.map(view => panel(volume, labelMap, view, at[view.through]!, box, pixelMm, shown));
   const [low, high] = window(panels.map(p => p.grey));
   const picture = new PNG({

@@ -39,8 +39,9 @@ export function reliabilityOf(
         const [p, q, r] = [low[0] + a, low[1] + b, low[2] + c];
         if (p < 0 || q < 0 || r < 0 || p >= shape[0] || q >= shape[1] || r >= shape[2]) continue;
         const voxel = view.start + p * view.strides[0] + q * view.strides[1] + r * view.strides[2];
+        if (near[voxel] === 0) continue;
         const [x, y, z] = [values[at]!, values[count + at]!, values[2 * count + at]!];
-        if (near[voxel] === 0 || (x === 0 && y === 0 && z === 0)) continue; // beyond the brain nothing was asked
+        if (x === 0 && y === 0 && z === 0) continue; // beyond the brain nothing was asked
         const label = truth.labels[voxel]!;
         add(bins.wt, kind === 'regions' ? x : x + y + z, label > 0);
         add(bins.tc, kind === 'regions' ? y : x + z, (REGIONS.tc as readonly number[]).includes(label));
@@ -60,23 +61,31 @@ function add(bins: ReturnType<typeof emptyBins>, probability: number, isInside: 
   if (isInside) bins.inside[bin]!++;
 }
 
-/** 1 in every voxel with tumour within a cube around it. */
+/** 1 in every voxel with tumour within a cube around it: along each axis in turn, by the distance to the last mark on either side. */
 function dilated({ geometry: { shape: [slices, rows, columns] }, labels }: LabelMap, found: LabelMap): Uint8Array {
-  let mask = Uint8Array.from(labels, (label, at) => (label > 0 || found.labels[at]! > 0 ? 1 : 0));
-  for (const [stride, length] of [[1, columns], [columns, rows], [rows * columns, slices]] as const) {
-    const out = new Uint8Array(mask.length);
-    for (let at = 0; at < mask.length; at++) {
-      if (mask[at] === 0) continue;
-      const position = Math.floor(at / stride) % length;
-      const [from, to] = [Math.max(-position, -SURROUNDINGS), Math.min(length - 1 - position, SURROUNDINGS)];
-      // Only the ends of a run reach beyond it.
-      const alone = position === 0 || position === length - 1 || mask[at - stride] === 0 || mask[at + stride] === 0;
-      if (alone) for (let by = from; by <= to; by++) out[at + by * stride] = 1;
-      else out[at] = 1;
-    }
-    mask = out;
-  }
+  const mask = new Uint8Array(labels.length);
+  for (let at = 0; at < mask.length; at++) mask[at] = (labels[at]! | found.labels[at]!) === 0 ? 0 : 1;
+  const plane = rows * columns;
+  for (let row = 0; row < mask.length; row += columns) dilateLine(mask, row, 1, columns);
+  for (let slice = 0; slice < mask.length; slice += plane) for (let column = 0; column < columns; column++) dilateLine(mask, slice + column, columns, rows);
+  for (let pixel = 0; pixel < plane; pixel++) dilateLine(mask, pixel, plane, slices);
   return mask;
+}
+
+/** Lines without a mark, which are most, are only read. */
+function dilateLine(mask: Uint8Array, start: number, stride: number, length: number): void {
+  const end = start + length * stride;
+  let last = -Infinity;
+  for (let at = start; at < end; at += stride) {
+    if (mask[at] === 1) last = at;
+    else if (at - last <= SURROUNDINGS * stride) mask[at] = 2;
+  }
+  if (last === -Infinity) return;
+  last = Infinity;
+  for (let at = end - stride; at >= start; at -= stride) {
+    if (mask[at] === 1) last = at;
+    else if (mask[at] === 2 || last - at <= SURROUNDINGS * stride) mask[at] = 1;
+  }
 }
 
 /** Expected calibration error: how far what was said of a voxel is from how often it was so, mean over the voxels. */

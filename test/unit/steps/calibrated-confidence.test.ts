@@ -10,7 +10,7 @@ const voxels = { slope: 1, offset: 0 };
 const CALIBRATION: Calibration = {
   cases: ['a', 'b'], inputs: 2, dice: { wt: formula, tc: formula, et: formula }, voxels: { wt: voxels, tc: voxels, et: voxels }, volume: { low: -1, high: 2 },
 };
-const TYPICAL = { symmetry: 0.5, lengthOverWidth: 1.2, lengthOverHeight: 1.2, correlations: { 't1~t1ce': 0.6 }, edges: { t1: 0.7 } };
+const TYPICAL = { symmetry: 0.5, lengthOverWidth: 1.2, lengthOverHeight: 1.2, correlations: { 't1~t1ce': 0.6 }, skewness: {}, edges: { t1: 0.7 } };
 const seen = (wt: number | null, agreement = 0.9, over: { missing?: 't1ce'[]; symmetry?: number; edge?: number; members?: number; ml?: number; pieces?: number[] } = {}) => ({
   own: { overall: wt ?? 0.99, regions: { wt, tc: null, et: null } }, agreement: { wt: agreement, tc: null, et: null }, members: { wt: over.members ?? 0.9, tc: null, et: null },
   measurements: { volumesMl: { total: over.ml ?? (wt === null ? 0 : 50), necrotic: 0, edema: 0, enhancing: 0 }, lesionsMl: over.pieces ?? [over.ml ?? 50] },

@@ -53,7 +53,7 @@ describe('the picture of a result', () => {
     expect([sagittal.x, sagittal.y].map(n => Math.round(n / 10) * 10)).toEqual([140, 160]);
   });
 
-  it('is the same place in patient space however the series stores its voxels', () => {
+  it('is the same place in patient space however the series stores its voxels', { timeout: 300_000 }, () => {
     const Direction = fc.constantFrom<readonly [Vec3, Vec3, Vec3]>(
       [[0, 0, 4], [0, 2, 0], [2, 0, 0]], [[0, 0, -4], [0, 2, 0], [2, 0, 0]], [[0, 0, 4], [0, -2, 0], [-2, 0, 0]],
       [[4, 0, 0], [0, 0, -2], [0, 2, 0]], [[0, 4, 0], [0, 0, -2], [2, 0, 0]], [[-4, 0, 0], [0, 0, 2], [0, -2, 0]],

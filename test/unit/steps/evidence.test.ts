@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Volume } from '../../../inference-server/src/domain/volume.ts';
-import { implausibilityOf, inputEvidence } from '../../../inference-server/src/steps/evidence.ts';
+import { implausibilityOf, inputEvidence, misalignmentOf } from '../../../inference-server/src/steps/evidence.ts';
 import { viewAlong } from '../../../inference-server/src/steps/model-grid.ts';
 import { aGrid } from '../../support/volumes.ts';
 
@@ -30,6 +30,12 @@ describe('what the images say of themselves', () => {
     expect(seen.correlations['t1~t1ce']).toBeCloseTo(1);
     expect(seen.correlations['t1~t2']).toBeLessThan(0);
     expect(seen.correlations['t1~flair']).toBeUndefined();
+  });
+
+  it('shows a sequence that lies beside the others by its edges', () => {
+    const moved = { geometry: grid, voxels: t2.voxels.map((_, at) => t2.voxels[at - 4 * 62 - 4] ?? 0) };
+    expect(misalignmentOf(look({ t1, t1ce: t1, t2 }))).toBe(0);
+    expect(misalignmentOf(look({ t1, t1ce: t1, t2: moved }))).toBeGreaterThan(0.5);
   });
 
   it('is plausible for a head, less so when two series are exchanged or the axes are', () => {

@@ -18,7 +18,7 @@ function observations(cases: number): Observation[] {
     const seen: Seen = {
       own: { overall, regions: { wt: overall, tc: overall, et: null } }, agreement: null, members: null, missing: t1ceMissing ? ['t1ce'] : [],
       measurements: { volumesMl: { total: 30, necrotic: 30, edema: 0, enhancing: 0 }, lesionsMl: [30] },
-      input: { symmetry: 0.8, lengthOverWidth: 1.2, lengthOverHeight: 1.5, correlations: {}, edges: {} },
+      input: { symmetry: 0.8, lengthOverWidth: 1.2, lengthOverHeight: 1.5, correlations: {}, skewness: {}, edges: {} },
     };
     return {
       case: `case-${at}`, input: `${index} ${t1ceMissing}`, kind: t1ceMissing ? 'missing' : 'none', seen, dice: { wt: dice, tc: dice, et: null },
