@@ -1,8 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ModelStore, parseManifest } from '../../inference-server/src/adapters/model-store.ts';
+import { ModelStore, parseManifest, sha256Of } from '../../inference-server/src/adapters/model-store.ts';
 import { readNifti } from '../../inference-server/src/adapters/nifti-file.ts';
 import { OnnxModel } from '../../inference-server/src/adapters/onnx-model.ts';
+import { Manifest } from '../../inference-server/src/domain/manifest.ts';
 import type { StudyVolumes } from '../../inference-server/src/flow/register-volumes.ts';
 import { segmentVolumes } from '../../inference-server/src/flow/segment-volumes.ts';
 import { lacks, sharedFolder } from '../support/shared-data.ts';
@@ -25,7 +27,7 @@ export const bench: Bench = async () => {
   }
   const volumes: StudyVolumes = {};
   for (const sequence of ['t1', 't1ce', 't2', 'flair'] as const) volumes[sequence] = await readNifti(join(sharedFolder, CASE, `${FILES[sequence]}.nii.gz`));
-  const results = [await measured('infer-glioma-unet', await new ModelStore(['models']).load('glioma-unet'), volumes, ROUNDS)];
+  const results = [await measured('infer-glioma-unet', await new ModelStore(['models']).load('glioma-unet'), volumes, ROUNDS), ...await besideMonai(volumes)];
   const noDeepMedic = lacks(DEEPMEDIC);
   if (noDeepMedic) {
     skipped('infer-deepmedic', noDeepMedic);
@@ -42,6 +44,29 @@ export const bench: Bench = async () => {
   }
   return results;
 };
+
+/** A SegResNet (random weights) that the peer exports: our tiles beside MONAI's sliding window with PyTorch, and beside all of its windows in ONNX Runtime. */
+async function besideMonai(volumes: StudyVolumes): Promise<BenchResult[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'cerebloom-segresnet-'));
+  try {
+    const file = join(folder, 'segresnet.onnx');
+    const ask = (engine: string) => askPeer('sliding_window.py', [engine, ...Object.values(FILES).map(name => join(sharedFolder, CASE, `${name}.nii.gz`)), '--features', '8', '--model', file]);
+    const raw = ask('onnx');
+    const monai = raw && ask('monai');
+    if (!raw || !monai) return [];
+    const bytes = readFileSync(file);
+    const manifest = Manifest.parse({
+      ...parseManifest(readFileSync('models/recipes/monai-brats-segresnet.json', 'utf8'), 'recipe'), sha256: sha256Of(bytes),
+      tiling: { kind: 'sliding', size: [128, 128, 128], overlap: 0.5 }, output: { kind: 'classes', order: ['background', 'necrotic', 'edema', 'enhancing'], activation: 'logits' },
+    });
+    const besides = await measured('infer-segresnet', await OnnxModel.open(manifest, [bytes], 0), volumes, 1);
+    const ours = besides.value + besides.against!;
+    return [besides, ...([['monai', monai], ['python-onnx', raw]] as const).map(([name, { seconds }]): BenchResult =>
+      ({ name: `infer-segresnet-against-${name}`, value: ours, unit: 's', against: median(seconds), ratio: ours / median(seconds), holds: true }))];
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
 
 async function measured(name: string, model: OnnxModel, volumes: StudyVolumes, rounds: number): Promise<BenchResult> {
   const besides: number[] = [];

@@ -67,7 +67,7 @@ export async function observeCase(name: string, { name: input, kind, apply }: De
 async function segmentLabelled({ volumes, truth, model, brainExtractor, onProgress }: Options) {
   const labels = labelsOf(truth);
   const result = await segmentVolumes({
-    volumes, model: { manifest: { ...model.manifest, requires: [] }, infer: (input, size) => model.infer(input, size) }, brainExtractor, onProgress: (stage, progress) => { if (stage === 'infer') onProgress?.(progress); },
+    volumes, model: { manifest: { ...model.manifest, requires: [] }, infer: (input, size, onEach) => model.infer(input, size, onEach) }, brainExtractor, onProgress: (stage, progress) => { if (stage === 'infer') onProgress?.(progress); },
   });
   const found: LabelMap = { geometry: truth.geometry, labels: labelsOn(truth.geometry, result.labelMap) };
   return { result, found, truth: { geometry: truth.geometry, labels }, axes: model.manifest.axes };

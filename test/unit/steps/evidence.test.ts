@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Volume } from '../../../inference-server/src/domain/volume.ts';
-import { implausibilityOf, inputEvidence, misalignmentOf } from '../../../inference-server/src/steps/evidence.ts';
+import { implausibilityOf, inputEvidence, misalignmentOf, type InputEvidence } from '../../../inference-server/src/steps/evidence.ts';
 import { viewAlong } from '../../../inference-server/src/steps/model-grid.ts';
 import { aGrid } from '../../support/volumes.ts';
 
@@ -32,6 +32,14 @@ describe('what the images say of themselves', () => {
     expect(seen.correlations['t1~flair']).toBeUndefined();
   });
 
+  it('is less plausible for values that are inverted, or where T1 has the bright tail that contrast gives', () => {
+    const seen = look({ t1, t1ce: t1, t2 });
+    const skewed = (values: object) => implausibilityOf({ ...seen, skewness: { ...seen.skewness, ...values } });
+    expect(skewed({ t1: -1, t1ce: 0.3 })).toBe(0);
+    expect(skewed({ t1: 1, t1ce: 1.5 })).toBeGreaterThan(1);
+    expect(skewed({ t1: -0.2, t1ce: -1.4 })).toBeGreaterThan(1);
+  });
+
   it('shows a sequence that lies beside the others by its edges', () => {
     const moved = { geometry: grid, voxels: t2.voxels.map((_, at) => t2.voxels[at - 4 * 62 - 4] ?? 0) };
     expect(misalignmentOf(look({ t1, t1ce: t1, t2 }))).toBe(0);
@@ -39,8 +47,10 @@ describe('what the images say of themselves', () => {
   });
 
   it('is plausible for a head, less so when two series are exchanged or the axes are', () => {
-    expect(implausibilityOf(look({ t1, t1ce: t1, t2 }))).toBe(0);
-    expect(implausibilityOf(look({ t1, t1ce: t2, t2: t1 }))).toBeGreaterThan(1);
-    expect(implausibilityOf(look({ t1, t1ce: t1, t2 }, ['P', 'L', 'S']))).toBeGreaterThan(1);
+    // The shells have none of the fluid that skews T1.
+    const unlikeAHead = (seen: InputEvidence) => implausibilityOf({ ...seen, skewness: {} });
+    expect(unlikeAHead(look({ t1, t1ce: t1, t2 }))).toBe(0);
+    expect(unlikeAHead(look({ t1, t1ce: t2, t2: t1 }))).toBeGreaterThan(1);
+    expect(unlikeAHead(look({ t1, t1ce: t1, t2 }, ['P', 'L', 'S']))).toBeGreaterThan(1);
   });
 });
