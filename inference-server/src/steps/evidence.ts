@@ -87,21 +87,25 @@ export function inputEvidence(
 
 /** On means of cubes, so that noise leaves edges alone; where a whole cube is brain. */
 function edgeCorrelations(
-  onGrid: Readonly<Partial<Record<Sequence, Volume>>>, reference: Sequence, { start, strides: [s0, s1, s2] }: GridView, { low, high }: Box, brain: Uint8Array,
+  onGrid: Readonly<Partial<Record<Sequence, Volume>>>, reference: Sequence, { start, strides }: GridView, { low, high }: Box, brain: Uint8Array,
 ): Partial<Record<Sequence, number>> {
   const others = SEQUENCES.filter(sequence => onGrid[sequence] && sequence !== reference);
   const [n0, n1, n2] = low.map((from, axis) => Math.floor((high[axis]! - from) / EDGE_CUBE)) as [number, number, number];
   const inside = new Uint8Array(n0 * n1 * n2);
   const sequences = [reference, ...others].map(sequence => onGrid[sequence]!.voxels);
   const means = sequences.map(() => new Float32Array(n0 * n1 * n2));
-  for (let a = 0; a < n0 * EDGE_CUBE; a++) {
-    for (let b = 0; b < n1 * EDGE_CUBE; b++) {
-      const row = start + (low[0] + a) * s0 + (low[1] + b) * s1 + low[2] * s2;
-      const cubes = (Math.floor(a / EDGE_CUBE) * n1 + Math.floor(b / EDGE_CUBE)) * n2;
-      for (let c = 0; c < n2 * EDGE_CUBE; c++) {
-        const at = row + c * s2;
+  // In the order of memory, whatever that of the view.
+  const [slow, middle, fast] = ([0, 1, 2] as const).toSorted((a, b) => Math.abs(strides[b]) - Math.abs(strides[a])) as [0 | 1 | 2, 0 | 1 | 2, 0 | 1 | 2];
+  const cubesAlong = ([0, 1, 2] as const).map(axis => Int32Array.from({ length: [n0, n1, n2][axis]! * EDGE_CUBE }, (_, at) => Math.floor(at / EDGE_CUBE) * [n1 * n2, n2, 1][axis]!));
+  const [slowCubes, middleCubes, fastCubes] = [cubesAlong[slow]!, cubesAlong[middle]!, cubesAlong[fast]!];
+  const first = start + low[0] * strides[0] + low[1] * strides[1] + low[2] * strides[2];
+  for (let a = 0; a < slowCubes.length; a++) {
+    for (let b = 0; b < middleCubes.length; b++) {
+      let at = first + a * strides[slow] + b * strides[middle] - strides[fast];
+      for (let c = 0; c < fastCubes.length; c++) {
+        at += strides[fast];
         if (brain[at] === 0) continue;
-        const cube = cubes + Math.floor(c / EDGE_CUBE);
+        const cube = slowCubes[a]! + middleCubes[b]! + fastCubes[c]!;
         inside[cube]!++;
         for (let one = 0; one < sequences.length; one++) means[one]![cube]! += sequences[one]![at]!;
       }
@@ -160,7 +164,7 @@ const UNIT = 0.1;
 /** No single figure may count more. */
 const MOST_UNITS = 3;
 
-/** Edges of sequences that lie on each other correlate at least so much (0.44 to 0.9 in seven gliomas; moved by 3 mm 0.14 to 0.39). */
+/** Edges of sequences that lie on each other correlate at least so much (0.45 to 0.93 in 8 gliomas, with noise too; one moved by 12 voxels twice −0.08 and 0.05). */
 const LEAST_EDGES = 0.42;
 
 /** How far the sequences lie beside each other: 0 where the edges of all correlate as they do in aligned ones. */
