@@ -266,7 +266,7 @@ async function calibrate({ model, brainExtractor, cases }: Bench, out: string, i
 }
 
 /** Raised when observations come to hold something else. */
-const OBSERVED = 2;
+const OBSERVED = 3;
 
 /** @param kept what the file goes on to hold of its own. */
 async function fit(observations: readonly Observation[], kept: readonly Observation[], settings: string, out: string): Promise<void> {

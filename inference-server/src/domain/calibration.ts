@@ -4,13 +4,14 @@ import type { Region } from './label-map.ts';
 const Weight = z.number().nonnegative();
 
 /**
- * Predicted Dice of a region: σ(offset + expectedDice·logit(E) + agreement·logit(A) + members·logit(M) + size·… − scattered·… − …).
- * No weight may be negative, so that the prediction rises with E, A, M and size and falls with what speaks against the input.
+ * Predicted Dice of a region: σ(offset + expectedDice·logit(E) + sharpness·S + agreement·logit(A) + members·logit(M) + size·… − scattered·… − …).
+ * No weight may be negative, so that the prediction rises with E, S, A, M and size and falls with what speaks against the input.
  */
 const DiceFormula = z.strictObject({
   offset: z.number(),
   expectedDice: Weight.describe('of the logit of the Dice that the probabilities lead one to expect'),
   agreement: Weight.describe('of the logit of the Dice between the answers to mirrored images; 0 for a model that looks at one'),
+  sharpness: Weight.default(0).describe('of ln(voxels found / voxels of which the network is unsure)'),
   members: Weight.default(0).describe('of the logit of the Dice between the networks of an ensemble; 0 for a single one'),
   size: Weight.default(0).describe('of the decimal logarithm of what was found, over 30 mL'),
   scattered: Weight.default(0).describe('for the share of the tumour that is not in its largest piece'),
@@ -45,6 +46,8 @@ export interface AnswerEvidence {
   readonly expectedDice: Readonly<Record<Region, number | null>>;
   /** Dice between the answers to mirrored images; null where the model looks at one image, or none shows the region. */
   readonly agreement: Readonly<Record<Region, number | null>> | null;
+  /** ln(voxels found / voxels of which the network is unsure). */
+  readonly sharpness: Readonly<Record<Region, number>>;
   /** Dice between the networks of an ensemble; null for a single one, or where none shows the region. */
   readonly members: Readonly<Record<Region, number | null>> | null;
   readonly foundMl: Readonly<Record<Region, number>>;
@@ -68,10 +71,11 @@ export const boundedLogit = (dice: number): number => logit(Math.min(LIMITS.most
 
 /** The quantities that a formula weighs, in its order; the penalties are negative. */
 export const FORMULA_TERMS = [
-  'expectedDice', 'agreement', 'members', 'size', 'scattered', 'misaligned', 't1ceMissing', 'flairMissing', 'otherMissing', 'implausible',
+  'expectedDice', 'sharpness', 'agreement', 'members', 'size', 'scattered', 'misaligned', 't1ceMissing', 'flairMissing', 'otherMissing', 'implausible',
 ] as const;
 /** Tumours of ordinary size neither raise nor lower the prediction; beyond these size says no more. */
 export const USUAL_ML = 30;
+const SHARPNESS = { least: -2, most: 3 };
 const SIZE = { leastMl: 0.3, mostMl: 150 };
 export function termsOf(evidence: AnswerEvidence, region: Region): Record<(typeof FORMULA_TERMS)[number], number> | null {
   const expected = evidence.expectedDice[region];
@@ -79,6 +83,7 @@ export function termsOf(evidence: AnswerEvidence, region: Region): Record<(typeo
   return {
     expectedDice: boundedLogit(expected),
     agreement: evidence.agreement ? boundedLogit(evidence.agreement[region] ?? 0) : 0,
+    sharpness: Math.min(SHARPNESS.most, Math.max(SHARPNESS.least, evidence.sharpness[region])),
     members: evidence.members ? boundedLogit(evidence.members[region] ?? 0) : 0,
     size: Math.log10(Math.min(SIZE.mostMl, Math.max(SIZE.leastMl, evidence.foundMl[region])) / USUAL_ML),
     scattered: -evidence.scattered, misaligned: -evidence.misaligned,

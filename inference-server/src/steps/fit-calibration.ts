@@ -90,10 +90,10 @@ const STEPS = 3000;
  * cases then bend the formula little, and what they don't speak of stays as it is here.
  */
 const PRIOR: Readonly<Record<(typeof FORMULA_TERMS)[number], number>> = {
-  expectedDice: 0.5, agreement: 0.3, members: 0.3, size: 0.3, scattered: 0.5, misaligned: 0.3,
-  t1ceMissing: 0.1, flairMissing: 0.3, otherMissing: 0.05, implausible: 0.3,
+  expectedDice: 0.8, sharpness: 0.8, agreement: 0.3, members: 0.3, size: 0.1, scattered: 1, misaligned: 0.2,
+  t1ceMissing: 0.1, flairMissing: 0.3, otherMissing: 0.05, implausible: 0.2,
 };
-const RIDGE = 2e-3;
+const RIDGE = 3e-2;
 
 /** The formula of least squared error of the Dice, weights at least 0, every case with the same weight; by Adam (Kingma 2015). */
 function fitFormula(observations: readonly Seen[], region: Region): DiceFormula {

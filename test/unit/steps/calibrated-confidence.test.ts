@@ -4,15 +4,15 @@ import type { Calibration } from '../../../inference-server/src/domain/calibrati
 import { calibratedConfidence } from '../../../inference-server/src/steps/calibrated-confidence.ts';
 
 const formula = {
-  offset: -1, expectedDice: 0.8, agreement: 0.4, members: 0.4, size: 0.3, scattered: 0.5, misaligned: 0.3, t1ceMissing: 0.5, flairMissing: 1, otherMissing: 0.2, implausible: 0.7,
+  offset: -1, expectedDice: 0.8, sharpness: 0.4, agreement: 0.4, members: 0.4, size: 0.3, scattered: 0.5, misaligned: 0.3, t1ceMissing: 0.5, flairMissing: 1, otherMissing: 0.2, implausible: 0.7,
 };
 const voxels = { slope: 1, offset: 0 };
 const CALIBRATION: Calibration = {
   cases: ['a', 'b'], inputs: 2, dice: { wt: formula, tc: formula, et: formula }, voxels: { wt: voxels, tc: voxels, et: voxels }, volume: { low: -1, high: 2 },
 };
 const TYPICAL = { symmetry: 0.5, lengthOverWidth: 1.2, lengthOverHeight: 1.2, correlations: { 't1~t1ce': 0.6 }, skewness: {}, edges: { t1: 0.7 } };
-const seen = (wt: number | null, agreement = 0.9, over: { missing?: 't1ce'[]; symmetry?: number; edge?: number; members?: number; ml?: number; pieces?: number[] } = {}) => ({
-  own: { overall: wt ?? 0.99, regions: { wt, tc: null, et: null } }, agreement: { wt: agreement, tc: null, et: null }, members: { wt: over.members ?? 0.9, tc: null, et: null },
+const seen = (wt: number | null, agreement = 0.9, over: { missing?: 't1ce'[]; symmetry?: number; edge?: number; sharpness?: number; members?: number; ml?: number; pieces?: number[] } = {}) => ({
+  own: { overall: wt ?? 0.99, regions: { wt, tc: null, et: null }, sharpness: { wt: over.sharpness ?? 1, tc: 0, et: 0 } }, agreement: { wt: agreement, tc: null, et: null }, members: { wt: over.members ?? 0.9, tc: null, et: null },
   measurements: { volumesMl: { total: over.ml ?? (wt === null ? 0 : 50), necrotic: 0, edema: 0, enhancing: 0 }, lesionsMl: over.pieces ?? [over.ml ?? 50] },
   input: { ...TYPICAL, symmetry: over.symmetry ?? TYPICAL.symmetry, edges: { t1: over.edge ?? 0.7 } }, missing: over.missing ?? [],
 });
@@ -31,7 +31,7 @@ describe('the calibrated confidence', () => {
     expect(overall(0.9, 0.9, { symmetry: -0.3 })).toBeLessThan(overall(0.9));
   });
 
-  it.each([['the networks of an ensemble disagree', { members: 0.5 }], ['a sequence lies beside the others', { edge: 0 }], ['little was found', { ml: 1, pieces: [1] }], ['what was found lies in pieces', { pieces: [20, 20, 10] }]])(
+  it.each([['the network is unsure of much', { sharpness: 0 }], ['the networks of an ensemble disagree', { members: 0.5 }], ['a sequence lies beside the others', { edge: 0 }], ['little was found', { ml: 1, pieces: [1] }], ['what was found lies in pieces', { pieces: [20, 20, 10] }]])(
     'falls when %s', (_, over) => {
       expect(overall(0.9, 0.9, over)).toBeLessThan(overall(0.9));
     });

@@ -14,7 +14,7 @@ const aBrain = (voxels: number): Mask => ({ geometry: { shape: [1, 1, voxels], o
 
 describe('the Dice that probabilities lead one to expect', () => {
   it('is 1 for an answer without doubt', () => {
-    expect(confidenceOf(probabilities('regions', [[1, 1, 1], [1, 1, 0], [1, 0, 0], [0, 0, 0]]), aBrain(4))).toEqual({ overall: 1, regions: { wt: 1, tc: 1, et: 1 } });
+    expect(confidenceOf(probabilities('regions', [[1, 1, 1], [1, 1, 0], [1, 0, 0], [0, 0, 0]]), aBrain(4))).toMatchObject({ overall: 1, regions: { wt: 1, tc: 1, et: 1 } });
   });
 
   it('is 2 Σ p·y / (Σ p + Σ y)', () => {
@@ -38,6 +38,12 @@ describe('the Dice that probabilities lead one to expect', () => {
   });
 
   it('is the share of the brain without tumour where none was found', () => {
-    expect(confidenceOf(probabilities('regions', [[0.4, 0, 0], [0.1, 0, 0]]), aBrain(10))).toEqual({ overall: expect.closeTo(0.95), regions: { wt: null, tc: null, et: null } });
+    expect(confidenceOf(probabilities('regions', [[0.4, 0, 0], [0.1, 0, 0]]), aBrain(10))).toMatchObject({ overall: expect.closeTo(0.95), regions: { wt: null, tc: null, et: null } });
+  });
+
+  it('is sharp where few voxels are unsure', () => {
+    const sharpness = (...p: number[]) => confidenceOf(probabilities('regions', p.map(wt => [wt, 0, 0])), aBrain(p.length)).sharpness.wt;
+    expect(sharpness(0.99, 0.98, 0.01, 0.02)).toBeCloseTo(Math.log(3));
+    expect(sharpness(0.99, 0.6, 0.4, 0.02)).toBeCloseTo(Math.log(3 / 3));
   });
 });
