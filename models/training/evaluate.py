@@ -30,7 +30,7 @@ def main() -> None:
     if args.model.suffix == ".onnx":
         network = onnx_network(str(args.model), args.threads)
     else:
-        network = torch_network(load_ema(args.model))
+        network = torch_network(load_ema(args.model).to("cuda" if torch.cuda.is_available() else "cpu"))
 
     report = {"model": args.model.name, "flips": args.flips, "cases": [case.id for case in cases], "subsets": []}
     for without in SUBSETS:

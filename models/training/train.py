@@ -18,8 +18,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from gliomanet.ahead import made_ahead
 from gliomanet.augment import training_patch
-from gliomanet.cases import Case, find_cases, load_case
+from gliomanet.cases import Brain, Case, brain, find_cases, load_case
+from gliomanet.healthy import HealthyAtlas
 from gliomanet.journal import Journal
 from gliomanet.loss import deep_supervision
 from gliomanet.predict import mean_dice, score, torch_network
@@ -39,6 +41,7 @@ def main() -> None:
     args = arguments()
     torch.set_num_threads(args.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    torch.backends.cudnn.benchmark = True  # two patch sizes only: the fastest algorithm is worth a search
     args.out.mkdir(parents=True, exist_ok=True)
     cases = [load_case(folder, args.cache or args.out / "cache") for folder in find_cases(args.data)]
     outside = held_out([case.id for case in cases], args.fold, args.seed)
@@ -66,6 +69,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, action="append", required=True, help="a case or a folder of cases; may be repeated")
     parser.add_argument("--out", type=Path, required=True, help="work folder: checkpoint, metrics, curves")
     parser.add_argument("--cache", type=Path, help="normalised cases (default: <out>/cache)")
+    parser.add_argument("--atlas", type=Path, help="folder with icbm152-{t1,gm,wm}.nii.gz: one patch in twenty is of a healthy brain")
     parser.add_argument("--fold", default="0", choices=FOLD_NAMES, help="which cases are held out; all: none")
     parser.add_argument("--init", type=Path, help="an ONNX file of this network to start from, instead of random weights")
     parser.add_argument("--learning-rate", type=float, default=2e-3, help="at its peak")
@@ -74,7 +78,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--validate-every", type=int, default=500)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--workers", type=int, default=0, help="processes that make patches beside the network (for a GPU)")
+    parser.add_argument("--workers", type=int, default=0, help="processes that make patches beside the network, on a CPU")
     parser.add_argument("--bf16", action="store_true", help="for a GPU, or a CPU with AVX512-BF16 or AMX; slower on any other")
     return parser.parse_args()
 
@@ -91,15 +95,15 @@ def train(
     before_decay = math.floor(args.iterations * (1 - DECAY_SHARE))
     started, done, saved_at = time.monotonic(), 0.0, time.monotonic()
     ahead = work(state.iteration, args.iterations, args.iterations)
-    running: list[float] = []
-    for image, target in patches(args, inside, state.iteration):
+    running: list[Tensor] = []
+    for image, target in patches(args, inside, state.iteration, device):
         loss = step(state, image, target, learning_rate(state.iteration, args), device, args.bf16)
         done += work(state.iteration, state.iteration + 1, args.iterations)
         state.iteration += 1
         running.append(loss)
         if state.iteration % LOG_EVERY == 0:
             left = (time.monotonic() - started) * (ahead - done) / done
-            mean = sum(running) / len(running)
+            mean = torch.stack(running).mean().item()
             running.clear()
             journal.write(state.iteration, loss=mean, learningRate=learning_rate(state.iteration, args))
             print(
@@ -122,10 +126,16 @@ def train(
             validate(state, validation, journal)
 
 
-def patches(args: argparse.Namespace, cases: list[Case], first: int) -> Iterator[tuple[Tensor, Tensor]]:
+def patches(args: argparse.Namespace, cases: list[Case], first: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches from iteration `first` on. On a GPU they are made there, by a thread, while the network works."""
+    brains = [brain(case, device) for case in cases]
+    atlas = HealthyAtlas(args.atlas, device) if args.atlas else None
+    made = Patches(brains, atlas, args.iterations, args.batch, args.seed)
+    if device.type == "cuda":
+        return made_ahead(made.batch_of, range(first, args.iterations))
     return iter(
         DataLoader(
-            Patches(cases, args.iterations, args.batch, args.seed),
+            made,
             batch_size=args.batch,
             sampler=range(first * args.batch, args.iterations * args.batch),
             num_workers=args.workers,
@@ -143,12 +153,16 @@ def leave_stopping_to_the_training(_worker: int) -> None:
 class Patches(Dataset[tuple[Tensor, Tensor]]):
     """Patch number i of a training, a function of the seed and i."""
 
-    def __init__(self, cases: list[Case], iterations: int, batch: int, seed: int) -> None:
-        self.cases, self.iterations, self.batch, self.seed = cases, iterations, batch, seed
+    def __init__(self, brains: list[Brain], atlas: HealthyAtlas | None, iterations: int, batch: int, seed: int) -> None:
+        self.brains, self.atlas, self.iterations, self.batch, self.seed = brains, atlas, iterations, batch, seed
 
     def __getitem__(self, i: int) -> tuple[Tensor, Tensor]:
         draw = int.from_bytes(hashlib.sha256(f"{self.seed} {i}".encode()).digest()[:7], "big")
-        return training_patch(self.cases, side(i // self.batch, self.iterations), draw)
+        return training_patch(self.brains, side(i // self.batch, self.iterations), draw, self.atlas)
+
+    def batch_of(self, iteration: int) -> tuple[Tensor, Tensor]:
+        images, targets = zip(*(self[iteration * self.batch + i] for i in range(self.batch)))
+        return torch.stack(images), torch.stack(targets)
 
 
 def side(iteration: int, iterations: int) -> int:
@@ -167,7 +181,7 @@ def learning_rate(iteration: int, args: argparse.Namespace) -> float:
     return args.learning_rate * min(1, (iteration + 1) / WARM_UP, decay)
 
 
-def step(state: State, image: Tensor, target: Tensor, rate: float, device: torch.device, bf16: bool) -> float:
+def step(state: State, image: Tensor, target: Tensor, rate: float, device: torch.device, bf16: bool) -> Tensor:
     """One update; image [batch, 4, x, y, z], target [batch, 3, x, y, z]. Gives the loss."""
     for group in state.optimizer.param_groups:
         group["lr"] = rate
@@ -180,7 +194,7 @@ def step(state: State, image: Tensor, target: Tensor, rate: float, device: torch
     torch.nn.utils.clip_grad_norm_(state.network.parameters(), GRADIENT_CLIP)
     state.optimizer.step()
     update_ema(state)
-    return loss.item()
+    return loss.detach()  # not its number: that would wait for the GPU
 
 
 def validate(state: State, validation: list[Case], journal: Journal) -> None:
@@ -203,6 +217,7 @@ def describe(args: argparse.Namespace, cases: list[Case], outside: list[str]) ->
         "seed": args.seed,
         "iterations": args.iterations,
         "batch": args.batch,
+        "healthyBrains": args.atlas is not None,
         "startedFrom": hashlib.sha256(args.init.read_bytes()).hexdigest() if args.init else None,
         "trainingCases": [case.id for case in cases if case.id not in outside],
         "heldOut": outside,
@@ -220,6 +235,7 @@ def parameters(args: argparse.Namespace, cases: list[Case], outside: list[str]) 
         "batch": str(args.batch),
         "peak_learning_rate": str(args.learning_rate),
         "started_from": args.init.parent.name if args.init else "random weights",
+        "healthy_brains": str(args.atlas is not None),
         "patch_sides": f"{SMALL_SIDE}, {LARGE_SIDE}",
         "training_cases": str(len(cases) - len(outside)),
         "held_out": ", ".join(outside),

@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from .cases import CLIP, Case, regions
+from .cases import CLIP, Brain
+from .healthy import HealthyAtlas
 
 DROP_MODALITY = 0.1
 
 
 class Draw:
-    """Random numbers from one generator."""
+    """Random numbers of one seed. Single numbers are drawn on the CPU, where they decide what happens; fields on the
+    device that holds the volumes."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, device: torch.device | str = "cpu") -> None:
+        self.device = torch.device(device)
         self.generator = Generator().manual_seed(seed)
+        self.fields = self.generator if self.device.type == "cpu" else Generator(self.device).manual_seed(seed)
 
     def chance(self, p: float) -> bool:
         return self.uniform(0, 1) < p
@@ -35,27 +38,39 @@ class Draw:
         return int(torch.randint(n, (), generator=self.generator))
 
     def normal(self, *shape: int) -> Tensor:
-        return torch.randn(*shape, generator=self.generator)
+        return torch.randn(*shape, generator=self.fields, device=self.device)
 
     def smooth(self, shape: tuple[int, ...], knots: int) -> Tensor:
         """A smooth random field [x, y, z] of unit order: knots³ normal numbers, interpolated."""
         return F.interpolate(self.normal(1, 1, knots, knots, knots), shape, mode="trilinear", align_corners=True)[0, 0]
 
 
-def training_patch(cases: list[Case], side: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Image float32 [4, side, side, side] as the network takes it, and regions float32 [3, side, side, side]."""
-    draw = Draw(seed)
-    case = cases[draw.integer(len(cases))]
-    image, labels = torch.from_numpy(np.array(case.image)).float(), torch.from_numpy(np.array(case.labels))
+def training_patch(
+    brains: list[Brain], side: int, seed: int, atlas: HealthyAtlas | None = None
+) -> tuple[Tensor, Tensor]:
+    """Image float32 [4, side, side, side] as the network takes it, and regions float32 [3, side, side, side], on the
+    device that holds the brains. One patch in twenty is of a healthy brain, where an atlas is given."""
+    draw = Draw(seed, brains[0].image.device)
+    if atlas and draw.chance(0.05):
+        image = atlas.brain(draw)
+        labels = torch.zeros(image.shape[1:], dtype=torch.uint8, device=image.device)
+        return finish(image, labels, (0.02,) * 4, side, draw)
+    brain = brains[draw.integer(len(brains))]
+    image, labels = brain.image.float(), brain.labels.clone()
     if draw.chance(0.15):
         mirror_healthier_half(image, labels)
     elif draw.chance(0.2):
-        mix_tumour(image, labels, cases[draw.integer(len(cases))], draw)
+        mix_tumour(image, labels, brains[draw.integer(len(brains))], draw)
+    return finish(image, labels, brain.steps, side, draw)
+
+
+def finish(image: Tensor, labels: Tensor, steps: tuple[float, ...], side: int, draw: Draw) -> tuple[Tensor, Tensor]:
+    """From a whole brain to the patch: crop, deform, degrade."""
     image, labels = spatial(image, labels, choose_centre(image, labels, draw), side, draw)
-    image = dequantise(image, case.steps, draw)
+    image = dequantise(image, steps, draw)
     image = intensity(acquisition(image, draw), draw)
     image = drop_modalities(image.clamp_(*CLIP), draw)
-    return image, torch.from_numpy(regions(labels.numpy())).float()
+    return image, torch.stack([labels > 0, (labels == 1) | (labels == 3), labels == 3]).float()
 
 
 def choose_centre(image: Tensor, labels: Tensor, draw: Draw) -> Tensor:
@@ -67,10 +82,10 @@ def choose_centre(image: Tensor, labels: Tensor, draw: Draw) -> Tensor:
         inside = (labels == parts[draw.integer(len(parts))]).nonzero()
     else:
         inside = (image[0, ::4, ::4, ::4] != 0).nonzero() * 4
-    return inside[draw.integer(len(inside))]
+    return inside[draw.integer(len(inside))].cpu()
 
 
-def mix_tumour(image: Tensor, labels: Tensor, donor: Case, draw: Draw) -> None:
+def mix_tumour(image: Tensor, labels: Tensor, donor: Brain, draw: Draw) -> None:
     """Carves a donor's tumour with 2 voxels around it into this brain, in place (after CarveMix, Zhang 2021).
 
     Both brains are boxed, so the same place in the box is about the same anatomy. Outside the brain nothing changes.
@@ -78,8 +93,8 @@ def mix_tumour(image: Tensor, labels: Tensor, donor: Case, draw: Draw) -> None:
     flip = [axis for axis in (0, 1) if draw.chance(0.5)]
     shape = tuple(min(a, b) for a, b in zip(labels.shape, donor.labels.shape))
     box = tuple(slice(0, n) for n in shape)
-    donor_labels = torch.from_numpy(np.array(donor.labels[box])).flip(flip)
-    donor_image = torch.from_numpy(np.array(donor.image[(slice(None), *box)])).float().flip([a + 1 for a in flip])
+    donor_labels = donor.labels[box].flip(flip)
+    donor_image = donor.image[(slice(None), *box)].float().flip([a + 1 for a in flip])
     soft = F.avg_pool3d(dilate((donor_labels > 0).float(), 5)[None, None], 3, 1, 1)[0, 0]
     soft = soft * (image[(slice(None), *box)] != 0).any(0) * (donor_image != 0).any(0)
     image[(slice(None), *box)] += soft * (donor_image - image[(slice(None), *box)])
@@ -132,8 +147,8 @@ def spatial(image: Tensor, labels: Tensor, centre: Tensor, side: int, draw: Draw
         high = coordinates.reshape(3, -1).amax(1).ceil().long() + 2
         box = tuple(slice(int(a), max(int(b), int(a) + 1)) for a, b in zip(low, high))
         if any(s.start >= n for s, n in zip(box, labels.shape)):
-            return torch.zeros(4, side, side, side), torch.zeros((side,) * 3, dtype=torch.uint8)
-        local = coordinates - low[:, None, None, None]
+            return image.new_zeros((4, side, side, side)), labels.new_zeros((side,) * 3)
+        local = coordinates - low[:, None, None, None].float()
         image = resample(image[(slice(None), *box)], local, "bilinear")
         labels = resample(labels[box][None].float(), local, "nearest")[0].byte()
     return image.flip([axis + 1 for axis in flips]), labels.flip(flips)
@@ -158,10 +173,11 @@ def deformed_grid(centre: Tensor, side: int, draw: Draw) -> Tensor:
     turn_z = torch.tensor([[math.cos(c), -math.sin(c), 0], [math.sin(c), math.cos(c), 0], [0, 0, 1]])
     size = math.exp(draw.uniform(math.log(0.7), math.log(1.4)))
     stretch = torch.tensor([size * draw.uniform(0.95, 1.05) for _ in range(3)])
-    line = torch.arange(side, dtype=torch.float32) - (side - 1) / 2
+    line = torch.arange(side, dtype=torch.float32, device=draw.device) - (side - 1) / 2
     offsets = torch.stack(torch.meshgrid(line, line, line, indexing="ij"))
-    matrix = (turn_x @ turn_y @ turn_z) / stretch
-    coordinates = torch.einsum("ij,jxyz->ixyz", matrix, offsets) + centre[:, None, None, None]
+    matrix = ((turn_x @ turn_y @ turn_z) / stretch).to(draw.device)
+    # Written out: a matrix product may be computed in reduced precision, and these are voxel coordinates.
+    coordinates = (matrix[:, :, None, None, None] * offsets).sum(1) + centre.to(draw.device)[:, None, None, None]
     if draw.chance(0.5):
         knots = 4 + draw.integer(4)
         coordinates += torch.stack([draw.smooth((side,) * 3, knots) for _ in range(3)]) * draw.uniform(1, 4)
@@ -170,7 +186,7 @@ def deformed_grid(centre: Tensor, side: int, draw: Draw) -> Tensor:
 
 def resample(volume: Tensor, coordinates: Tensor, mode: str) -> Tensor:
     """[channel, x, y, z] read at voxel coordinates [3, side, side, side]; 0 outside."""
-    size = torch.tensor(volume.shape[1:], dtype=torch.float32).clamp(min=2)
+    size = torch.tensor(volume.shape[1:], dtype=torch.float32, device=volume.device).clamp(min=2)
     unit = coordinates * (2 / (size - 1))[:, None, None, None] - 1
     grid = unit.flip(0).permute(1, 2, 3, 0)
     # grid_sample runs one thread per batch entry on CPU: the slabs of the cube are the batch.
@@ -183,8 +199,8 @@ def resample(volume: Tensor, coordinates: Tensor, mode: str) -> Tensor:
 
 def dequantise(image: Tensor, steps: tuple[float, ...], draw: Draw) -> Tensor:
     """Spreads each stored grey level over its width: a scanner's image is not in 128 levels."""
-    noise = torch.rand(image.shape, generator=draw.generator) - 0.5
-    return image + noise * torch.tensor(steps)[:, None, None, None] * (image != 0)
+    noise = torch.rand(image.shape, generator=draw.fields, device=draw.device) - 0.5
+    return image + noise * torch.tensor(steps, device=draw.device)[:, None, None, None] * (image != 0)
 
 
 def acquisition(image: Tensor, draw: Draw) -> Tensor:
@@ -253,7 +269,7 @@ def intensity(image: Tensor, draw: Draw) -> Tensor:
 
 def gaussian_blur(volume: Tensor, sigma: float) -> Tensor:
     """[x, y, z], sigma in voxels."""
-    line = torch.arange(-3, 4, dtype=torch.float32)
+    line = torch.arange(-3, 4, dtype=torch.float32, device=volume.device)
     kernel = torch.exp(-0.5 * (line / sigma) ** 2)
     kernel /= kernel.sum()
     out = volume[None, None]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import torch
 
 MODALITIES = {"T1": "t1n", "T1ce": "t1c", "T2": "t2w", "FLAIR": "t2f"}
 CLIP = (-4.0, 6.0)
@@ -26,6 +28,24 @@ class Case:
     labels: np.ndarray
     steps: tuple[float, ...]
     sha256: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Brain:
+    """A case as the augmentation takes it: `image` float16 [4, x, y, z] and `labels` uint8 [x, y, z], both on one
+    device; `steps` as in Case."""
+
+    image: torch.Tensor
+    labels: torch.Tensor
+    steps: tuple[float, ...]
+
+
+def brain(case: Case, device: torch.device | str = "cpu") -> Brain:
+    """The case's arrays as tensors: on the CPU still memory-mapped, on a GPU copied there."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # read-only memory: nobody writes into it
+        image, labels = torch.from_numpy(case.image), torch.from_numpy(case.labels)
+    return Brain(image.to(device), labels.to(device), case.steps)
 
 
 def find_cases(folders: list[Path]) -> list[Path]:

@@ -1,4 +1,4 @@
-"""The network: a residual 3-D U-Net whose levels start at half resolution, refined by a thin level at full resolution."""
+"""The network: a residual 3-D U-Net, thin at full resolution, whose residual levels start at half of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from torch import Tensor, nn
 IN_CHANNELS = 4
 REGIONS = ("WT", "TC", "ET")
 WIDTHS = (24, 48, 64, 80, 80)
-RIM_WIDTH = 8
+# At full resolution a channel costs eight times as much as one level below.
+FINE_WIDTH = 8
 # Every side of the input must divide by this: stem (2) times four down-samplings (16).
 SIDE_MULTIPLE = 2 ** len(WIDTHS)
 
@@ -72,24 +73,29 @@ class GliomaNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         pairs = list(zip(WIDTHS, WIDTHS[1:]))
-        self.stem = nn.Conv3d(IN_CHANNELS, WIDTHS[0], 2, stride=2)
+        # The enhancing rim is one or two voxels thick, thinner than a voxel of the level below.
+        self.fine = Mix(IN_CHANNELS, FINE_WIDTH)
+        self.stem = nn.Conv3d(FINE_WIDTH, WIDTHS[0], 2, stride=2)
         self.enc = nn.ModuleList(ResidualBlock(c) for c in WIDTHS)
         self.down = nn.ModuleList(nn.Conv3d(a, b, 2, stride=2, bias=False) for a, b in pairs)
         self.up = nn.ModuleList(nn.ConvTranspose3d(b, a, 2, stride=2, bias=False) for a, b in pairs)
         self.dec = nn.ModuleList(Mix(2 * a, a) for a, _ in pairs)
-        self.head = nn.ConvTranspose3d(WIDTHS[0], len(REGIONS), 2, stride=2)
-        # The enhancing rim is one or two voxels thick, thinner than a voxel of the first level: this level sees the
-        # images themselves and corrects the logits. It begins at no correction, so that it can be added to weights
-        # that were trained without it.
-        self.rim = Mix(IN_CHANNELS + len(REGIONS), RIM_WIDTH)
-        self.correction = nn.Conv3d(RIM_WIDTH, len(REGIONS), 1)
+        self.up_fine = nn.ConvTranspose3d(WIDTHS[0], FINE_WIDTH, 2, stride=2, bias=False)
+        # A convolution of joined features is the sum of one of each: so the join itself, the largest array of all,
+        # is never made.
+        self.skip_fine = nn.Conv3d(FINE_WIDTH, FINE_WIDTH, 3, padding=1, bias=False)
+        self.join_fine = nn.Conv3d(FINE_WIDTH, FINE_WIDTH, 3, padding=1, bias=False)
+        self.norm_fine = Norm(FINE_WIDTH)
+        self.dec_fine = Mix(FINE_WIDTH, FINE_WIDTH)
+        self.head = nn.Conv3d(FINE_WIDTH, len(REGIONS), 1)
         self.auxiliary = nn.ModuleList(nn.Conv3d(c, len(REGIONS), 1) for c in WIDTHS[1:3])
-        for layer in (self.correction, *self.auxiliary):
+        for layer in self.auxiliary:
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
     def forward(self, image: Tensor) -> Tensor | list[Tensor]:
-        x = self.stem(image)
+        fine = self.fine(image)
+        x = self.stem(fine)
         skips: list[Tensor] = []
         for level, block in enumerate(self.enc):
             x = block(x if level == 0 else self.down[level - 1](x))
@@ -99,6 +105,6 @@ class GliomaNet(nn.Module):
             x = self.dec[level](skips[level], self.up[level](x))
             if self.training and level in (1, 2):
                 auxiliary.insert(0, self.auxiliary[level - 1](x))
-        coarse = self.head(x)
-        logits = coarse + self.correction(self.rim(coarse, image))
+        joined = activate(self.norm_fine(self.skip_fine(fine) + self.join_fine(self.up_fine(x))))
+        logits = self.head(self.dec_fine(joined))
         return [logits, *auxiliary] if self.training else logits

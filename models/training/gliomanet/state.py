@@ -30,7 +30,7 @@ def new_state(seed: int, device: torch.device) -> State:
     torch.manual_seed(seed)
     network = GliomaNet().to(device, memory_format=torch.channels_last_3d)
     ema = copy.deepcopy(network).eval().requires_grad_(False)
-    return State(network, ema, torch.optim.AdamW(network.parameters(), weight_decay=WEIGHT_DECAY), iteration=0)
+    return State(network, ema, torch.optim.AdamW(network.parameters(), weight_decay=WEIGHT_DECAY, fused=True), iteration=0)
 
 
 def start_from(state: State, path: Path) -> list[str]:
@@ -44,8 +44,7 @@ def start_from(state: State, path: Path) -> list[str]:
 def update_ema(state: State) -> None:
     # Shorter memory at the start, or the first random weights would stay in the average for long.
     decay = min(EMA_DECAY, (1 + state.iteration) / (10 + state.iteration))
-    for average, now in zip(state.ema.parameters(), state.network.parameters()):
-        average.lerp_(now, 1 - decay)
+    torch._foreach_lerp_(list(state.ema.parameters()), list(state.network.parameters()), 1 - decay)
 
 
 def save(state: State, path: Path) -> None:

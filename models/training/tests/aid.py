@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gliomanet.cases import Case
+from gliomanet.cases import Brain, Case, brain
 
 
 def a_case(name: str = "a", side: int = 48) -> Case:
@@ -13,3 +13,7 @@ def a_case(name: str = "a", side: int = 48) -> Case:
     image = np.repeat(np.where(radius < 22, -0.5, 0)[None], 4, axis=0).astype(np.float16)
     image[2][labels > 0] = 5
     return Case(name, image, labels, steps=(0.07,) * 4, sha256={})
+
+
+def a_brain(name: str = "a") -> Brain:
+    return brain(a_case(name))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from aid import a_case
+from aid import a_brain, a_case
 
 from gliomanet.augment import (
     Draw,
@@ -17,8 +17,8 @@ from gliomanet.augment import (
 
 
 def test_a_patch_is_a_function_of_its_seed():
-    cases = [a_case("a"), a_case("b")]
-    first, again, other = (training_patch(cases, 32, seed) for seed in (5, 5, 6))
+    brains = [a_brain("a"), a_brain("b")]
+    first, again, other = (training_patch(brains, 32, seed) for seed in (5, 5, 6))
     assert torch.equal(first[0], again[0]) and torch.equal(first[1], again[1])
     assert not torch.equal(first[0], other[0])
 
@@ -34,7 +34,7 @@ def test_image_and_labels_move_together(seed):
 
 @pytest.mark.parametrize("seed", range(12))
 def test_a_patch_is_what_the_network_takes(seed):
-    image, regions = training_patch([a_case()], 32, seed)
+    image, regions = training_patch([a_brain()], 32, seed)
     assert image.shape == (4, 32, 32, 32) and regions.shape == (3, 32, 32, 32)
     assert torch.isfinite(image).all() and image.min() >= -4 and image.max() <= 6
     assert (regions[0] >= regions[1]).all() and (regions[1] >= regions[2]).all()

@@ -32,10 +32,3 @@ def test_knows_the_weights_of_the_first_network_by_their_names():
     assert plain_name("enc.3.0.n1.weight_h") == "enc.3.n1.weight"
     assert plain_name("up.0.weight_h") == "up.0.weight"
     assert plain_name("dec.1.c1.weight.half") == "dec.1.c1.weight"
-
-
-def test_the_level_at_full_resolution_begins_at_no_correction():
-    network, image = GliomaNet().eval(), torch.randn(1, 4, 32, 64, 32)
-    before = network(image)
-    torch.nn.init.normal_(network.rim.c1.weight)
-    assert torch.equal(before, network(image))
