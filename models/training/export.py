@@ -1,7 +1,7 @@
-"""Writes model.onnx, manifest.json and README.md (the model card) of a trained network.
+"""Writes the ONNX files, manifest.json and README.md (the model card) of trained networks, whose answers are averaged.
 
-    python models/training/export.py <work folder> --scores <scores.json> --check <case folder> \\
-        --version 1.0.0 --out models/glioma-unet
+    python models/training/export.py <work folder> … --scores <scores.json> … --check <case folder> \\
+        --version 2.0.0 --out models/glioma-unet
 """
 
 from __future__ import annotations
@@ -27,22 +27,24 @@ LARGEST_DIFFERENCE = 0.1
 
 def main() -> None:
     args = arguments()
-    training = json.loads((args.work / "training.json").read_text())
+    trainings = [json.loads((work / "training.json").read_text()) for work in args.works]
     reports = [json.loads(path.read_text()) for path in args.scores]
     args.out.mkdir(parents=True, exist_ok=True)
-    path = args.out / "model.onnx"
-    network = load_ema(args.work / "checkpoint.pt")
-    write_onnx(network, path)
-    difference = largest_difference(network, path, args.check)
-    print(f"PyTorch and ONNX Runtime differ by at most {difference:.4f} (logits)")
-    if difference > LARGEST_DIFFERENCE:
-        path.unlink()
-        raise SystemExit(f"more than {LARGEST_DIFFERENCE}: nothing exported")
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    facts = manifest(args.out.name, args.version, sha256, training, reports)
+    files, differences = {}, []
+    for number, work in enumerate(args.works, start=1):
+        path = args.out / (f"run-{number}.onnx" if len(args.works) > 1 else "model.onnx")
+        network = load_ema(work / "checkpoint.pt")
+        write_onnx(network, path)
+        differences.append(largest_difference(network, path, args.check))
+        print(f"{path}: {path.stat().st_size / 1e6:.1f} MB; logits within {differences[-1]:.4f} of PyTorch's", flush=True)
+        if differences[-1] > LARGEST_DIFFERENCE:
+            path.unlink()
+            raise SystemExit(f"more than {LARGEST_DIFFERENCE}: not exported")
+        files[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    facts = manifest(args.out.name, args.version, files, trainings, reports) | {"requires": args.requires}
     (args.out / "manifest.json").write_text(json.dumps(facts, indent=2) + "\n")
-    (args.out / "README.md").write_text(model_card(args.out.name, training, reports, difference))
-    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
+    notes = args.notes.read_text() if args.notes else ""
+    (args.out / "README.md").write_text(model_card(args.out.name, trainings, reports, max(differences), notes))
 
 
 def largest_difference(network, path: Path, folder: Path) -> float:
@@ -54,10 +56,12 @@ def largest_difference(network, path: Path, folder: Path) -> float:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("work", type=Path, help="work folder of the training")
+    parser.add_argument("works", type=Path, nargs="+", help="work folder of each training")
     parser.add_argument("--scores", type=Path, action="append", required=True, help="from evaluate.py; one per fold")
     parser.add_argument("--check", type=Path, required=True, help="a case to compare PyTorch and ONNX Runtime on")
     parser.add_argument("--version", required=True)
+    parser.add_argument("--requires", nargs="*", default=[], help="sequences without which it must not run on a patient: t1 t1ce t2 flair")
+    parser.add_argument("--notes", type=Path, help="Markdown for the card: what was measured elsewhere, known failures")
     parser.add_argument("--out", type=Path, required=True, help="the model's folder; its name is the model's id")
     return parser.parse_args()
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from .cases import CLIP
 from .network import REGIONS, SIDE_MULTIPLE
 from .onnx_file import INPUT, OUTPUT
@@ -25,10 +27,11 @@ def pooled(reports: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def manifest(
-    model_id: str, version: str, sha256: str, training: dict[str, Any], reports: list[dict[str, Any]]
+    model_id: str, version: str, files: dict[str, str], trainings: list[dict[str, Any]], reports: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """manifest.json as the server's domain/manifest.ts wants it."""
+    """manifest.json as the server's domain/manifest.ts wants it; `files`: sha256 by name."""
     complete = pooled(reports)[0]
+    networks = [{"file": name, "sha256": sha256} for name, sha256 in files.items()]
     return {
         "id": model_id,
         "version": version,
@@ -42,17 +45,17 @@ def manifest(
         "outputName": OUTPUT,
         "normalisation": {"kind": "z-score", "clip": list(CLIP)},
         "tiling": {"kind": "whole", "multipleOf": SIDE_MULTIPLE, "maxSize": [192, 224, 192]},
-        "flips": reports[0]["flips"],
         "output": {"kind": "regions", "order": [name.lower() for name in REGIONS], "activation": "logits"},
-        "sha256": sha256,
+        **({"files": networks} if len(networks) > 1 else networks[0]),
         "licence": LICENCE,
         "training": {
-            "cases": training["trainingCases"],
-            "note": f"seed {training['seed']}, {training['iterations']} iterations, fold {training['fold']}",
+            "cases": cases_of(trainings),
+            "note": "; ".join(training_name(training) for training in trainings),
         },
         "evaluation": [
             {
-                "data": "held-out cases: " + ", ".join(complete["scores"]),
+                "data": f"cross-validation, each case by a single network that has not seen it ({len(reports)} hold-outs): "
+                + ", ".join(complete["scores"]),
                 "cases": len(complete["scores"]),
                 "dice": {name.lower(): round(value, 3) for name, value in complete["mean"].items()},
             }
@@ -60,52 +63,76 @@ def manifest(
     }
 
 
-def model_card(model_id: str, training: dict[str, Any], reports: list[dict[str, Any]], difference: float) -> str:
+def cases_of(trainings: list[dict[str, Any]]) -> list[str]:
+    return sorted({case for training in trainings for case in training["trainingCases"]})
+
+
+def training_name(training: dict[str, Any]) -> str:
+    data = "all cases" if training["fold"] == "all" else f"all but the {len(training['heldOut'])} of fold {training['fold']}"
+    return f"{data}, seed {training['seed']}, {training['iterations']} iterations of {training['batch']} patches"
+
+
+def model_card(
+    model_id: str, trainings: list[dict[str, Any]], reports: list[dict[str, Any]], difference: float, notes: str
+) -> str:
     subsets = pooled(reports)
     complete = subsets[0]["scores"]
-    weights = (
-        "The weights come from all the training cases; the figures come from trainings with the same recipe that did "
-        "not see the cases they are measured on."
-        if training["fold"] == "all"
-        else "The weights measured are the weights in this folder; they have not seen the cases below."
-    )
+    cases = cases_of(trainings)
+    trained_on = "\n".join(f"- {training_name(training)}" for training in trainings)
     return f"""# {model_id}
 
 Finds gliomas in T1, T1ce, T2 and FLAIR: three nested regions, whole tumour (WT), tumour core (TC), enhancing tumour
-(ET). A residual 3-D U-Net, made by [`../training`](../training/README.md).
+(ET). The mean of {len(trainings)} residual 3-D U-Nets, made by [`../training`](../training/README.md).
+
+**Not for** diagnosis or treatment without a physician's review; children; metastases, meningiomas and other lesions that are no
+glioma; brains after resection; heads with the skull on; spinal images. None of these was in the training. Not a medical device.
 
 **Input** `{INPUT}` float32 [1, 4, x, y, z]: T1, T1ce, T2, FLAIR; axes toward L, P, S; 1 mm; skull-stripped; sides
 multiples of {SIDE_MULTIPLE}; per modality z-score over the non-zero voxels, clipped to {CLIP[0]:.0f}…{CLIP[1]:.0f},
-background 0; a missing modality is all 0. **Output** `{OUTPUT}`: logits of WT, TC, ET.
+background 0; a missing modality is all 0. **Output** `{OUTPUT}`: logits of WT, TC, ET. Weights are stored as float16 and
+computed in float32; logits differ from PyTorch's by at most {difference:.3f} on a whole brain.
 
 ## Figures
 
-{weights} Dice at a probability of 0.5{f", mean of the input and {len(reports[0]['flips'])} mirrored ones" if reports[0]["flips"] else ""}; mean over the
-{len(complete)} held-out cases, ET over those that have enhancing tumour.
+**Each case by a single network that has not seen it** ({len(reports)} hold-outs, {len(complete)} cases); the mean of several networks that
+ships cannot be measured on these cases, for each was in the training of some of them. Dice at a probability of 0.5, mean over the cases,
+ET over those that have enhancing tumour.
 
 | input | WT | TC | ET |
 | --- | --- | --- | --- |
 {rows((subset_name(s["without"]), s["mean"], {}) for s in subsets)}
 
-Each case, all modalities; where the truth has no such region, the volume found in brackets (mL):
+Each case, all sequences; where the truth has no such region, the volume found in brackets (mL):
 
 | case | WT | TC | ET |
 | --- | --- | --- | --- |
 {rows((case, score["dice"], score["foundMl"]) for case, score in complete.items())}
 
-The file stores weights as float16; its logits differ from PyTorch's by at most {difference:.3f}.
+Volume found less the true one, mean and limits of agreement (Bland–Altman, ±1.96 standard deviations):
 
-## Training data
+| region | mean, mL | limits, mL |
+| --- | --- | --- |
+{volume_rows(complete)}
 
-{len(training["trainingCases"])} adult gliomas of the BraTS challenges 2018, 2021 and 2023, skull-stripped and
-co-registered by the challenge, with expert labels: {", ".join(training["trainingCases"])}. Their terms: research use,
+{notes.strip()}
+
+## Training
+
+{trained_on}
+
+{len(cases)} adult gliomas of the BraTS challenges 2018, 2021 and 2023, skull-stripped and
+co-registered by the challenge, with expert labels: {", ".join(cases)}. Their terms: research use,
 cite Menze 2015 (10.1109/TMI.2014.2377694), Bakas 2017 (10.1038/sdata.2017.117) and Baid 2021 (arXiv:2107.02314).
-
-## Not for
-
-Diagnosis or treatment without a physician's review; children; metastases, meningiomas and other lesions that are no
-glioma; brains after resection (no such case was seen); heads with the skull on; spinal images.
 """
+
+
+def volume_rows(scores: dict[str, dict]) -> str:
+    lines = []
+    for region in REGIONS:
+        errors = [score["foundMl"][region] - score["truthMl"][region] for score in scores.values()]
+        mean, half = float(np.mean(errors)), 1.96 * float(np.std(errors, ddof=1))
+        lines.append(f"| {region} | {mean:+.1f} | {mean - half:+.1f} … {mean + half:+.1f} |")
+    return "\n".join(lines)
 
 
 def subset_name(without: list[str]) -> str:
