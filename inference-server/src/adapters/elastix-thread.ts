@@ -1,9 +1,10 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { elastixNode } from '@itk-wasm/elastix';
 import { centreOf, norm, scale, spacingMm, subtract, type Vec3, type VolumeGeometry } from '../domain/geometry.ts';
-import { IDENTITY, transformPoint, type RigidTransform } from '../domain/rigid-transform.ts';
+import { alignGeometry, compose, IDENTITY, largestShiftMm, transformPoint, type RigidTransform } from '../domain/rigid-transform.ts';
 import type { Volume } from '../domain/volume.ts';
 import { similarity } from '../steps/mutual-information.ts';
+import { nearestFit } from '../steps/nearest-fit.ts';
 import { shrinkTo } from '../steps/shrink.ts';
 import type { RegistrationAnswer, RegistrationTask } from './elastix-registration.ts';
 
@@ -32,9 +33,9 @@ const schedule = (geometry: VolumeGeometry): string[] =>
   LEVELS_MM.flatMap(mm => [...spacingMm(geometry)].reverse().map(s => String(Math.max(1, Math.round(mm / s)))));
 
 /** Mattes mutual information, 32 bins, 2048 random samples renewed at each of 200 iterations per resolution. */
-const parameters = (reference: Volume, moving: Volume, atCentres: boolean) => ({
+const parameters = (reference: Volume, moving: Volume) => ({
   AutomaticParameterEstimation: ['true'], AutomaticScalesEstimation: ['true'],
-  AutomaticTransformInitialization: [String(atCentres)], AutomaticTransformInitializationMethod: ['GeometricalCenter'],
+  AutomaticTransformInitialization: ['false'],
   CheckNumberOfSamples: ['true'], DefaultPixelValue: ['0'],
   FixedImagePyramid: ['FixedShrinkingImagePyramid'], FixedImagePyramidSchedule: schedule(reference.geometry),
   MovingImagePyramid: ['MovingShrinkingImagePyramid'], MovingImagePyramidSchedule: schedule(moving.geometry),
@@ -60,18 +61,38 @@ type Matrix = RigidTransform['rotation'];
 const times = (a: Matrix, b: Matrix): Matrix =>
   a.map(row => [0, 1, 2].map(n => row[0] * b[0][n]! + row[1] * b[1][n]! + row[2] * b[2][n]!)) as unknown as Matrix;
 
-/** Another frame of reference may still be near: the scanner's coordinates are taken unless laying the centres on each other fits better. */
-function centresFitBetter(reference: Volume, moving: Volume): boolean {
-  const fit = similarity(reference, moving);
-  return fit({ ...IDENTITY, translationMm: subtract(centreOf(moving.geometry), centreOf(reference.geometry)) }) > fit(IDENTITY);
+/** Sampling for a first look at a start, mm; a look at a result is finer. */
+const COARSE_MM = 8;
+/** Steps from a start toward a better one, and from a result to see whether it is one, mm at the head's surface. */
+const [START_STEPS_MM, RESULT_STEPS_MM] = [[8, 4], [4, 2]];
+/** What the look at a result can't tell apart, mm. */
+const SAME_PLACE_MM = 2;
+
+/** The best place to start from near the scanner's coordinates and, where the frames of reference differ, near the centres laid on each other. */
+function startOf(reference: Volume, moving: Volume, sameFrame: boolean): RigidTransform {
+  const fit = similarity(reference, moving, COARSE_MM);
+  const starts = [IDENTITY, ...(sameFrame ? [] : [{ ...IDENTITY, translationMm: subtract(centreOf(moving.geometry), centreOf(reference.geometry)) }])];
+  const near = starts.map(start => nearestFit(reference, fit, start, START_STEPS_MM));
+  return [...starts, ...near].reduce((best, next) => (fit(next) > fit(best) ? next : best));
 }
 
+async function register(fixed: Volume, moving: Volume, start: RigidTransform): Promise<RigidTransform | null> {
+  const image = toImage({ ...moving, geometry: alignGeometry(moving.geometry, start) });
+  const { transformParameterObject } = await elastixNode([parameters(fixed, moving)] as never, { fixed: toImage(fixed), moving: image });
+  const map = (transformParameterObject as Record<string, string[]>[]).at(-1);
+  return map?.['TransformParameters'] ? compose(start, fromEuler(map)) : null;
+}
+
+/** Registers, and once more from the better place where there is one near the result: random sampling can lead elsewhere. */
 async function answer({ reference, moving, sameFrame }: RegistrationTask): Promise<RegistrationAnswer> {
   const [fixed, other] = [shrinkTo(reference, FINEST_MM), shrinkTo(moving, FINEST_MM)];
-  const atCentres = !sameFrame && centresFitBetter(fixed, other);
-  const { transformParameterObject } = await elastixNode([parameters(fixed, other, atCentres)] as never, { fixed: toImage(fixed), moving: toImage(other) });
-  const map = (transformParameterObject as Record<string, string[]>[]).at(-1);
-  return map?.['TransformParameters'] ? { transform: fromEuler(map) } : { error: 'elastix found no transform' };
+  const first = await register(fixed, other, startOf(fixed, other, sameFrame));
+  if (!first) return { error: 'elastix found no transform' };
+  const fit = similarity(fixed, other);
+  const better = nearestFit(fixed, fit, first, RESULT_STEPS_MM);
+  if (largestShiftMm(fixed.geometry, first, better) <= SAME_PLACE_MM) return { transform: first };
+  const second = await register(fixed, other, better) ?? better;
+  return { transform: [first, better, second].reduce((best, next) => (fit(next) > fit(best) ? next : best)) };
 }
 
 answer(workerData as RegistrationTask).then(

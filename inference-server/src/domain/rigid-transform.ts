@@ -1,4 +1,4 @@
-import { dot, subtract, type Vec3, type VolumeGeometry } from './geometry.ts';
+import { dot, norm, subtract, voxelToPatient, type Vec3, type VolumeGeometry } from './geometry.ts';
 
 /** A rotation and a shift in patient space (LPS, mm): `point → rotation · point + translationMm`. */
 export interface RigidTransform {
@@ -17,6 +17,13 @@ const transpose = ([x, y, z]: RigidTransform['rotation']): RigidTransform['rotat
 export function transformPoint({ rotation, translationMm: t }: RigidTransform, point: Vec3): Vec3 {
   const [x, y, z] = rotate(rotation, point);
   return [x + t[0], y + t[1], z + t[2]];
+}
+
+/** First `inner`, then `outer`. */
+export function compose(outer: RigidTransform, inner: RigidTransform): RigidTransform {
+  const [x, y, z] = transpose(inner.rotation);
+  const row = (of: Vec3): Vec3 => [dot(of, x), dot(of, y), dot(of, z)];
+  return { rotation: [row(outer.rotation[0]), row(outer.rotation[1]), row(outer.rotation[2])], translationMm: transformPoint(outer, inner.translationMm) };
 }
 
 /** Rotation angle, degrees (0…180). */
@@ -48,4 +55,14 @@ export function alignGeometry(moving: VolumeGeometry, transform: RigidTransform)
     originMm: rotate(back, subtract(moving.originMm, transform.translationMm)),
     stepsMm: [rotate(back, slice), rotate(back, row), rotate(back, column)],
   };
+}
+
+/** How far apart two transforms put a grid's corners, at most, mm. */
+export function largestShiftMm(geometry: VolumeGeometry, one: RigidTransform, other: RigidTransform): number {
+  const [k, j, i] = geometry.shape;
+  const corners = [0, k - 1].flatMap(a => [0, j - 1].flatMap(b => [0, i - 1].map((c): Vec3 => [a, b, c])));
+  return Math.max(...corners.map(corner => {
+    const point = voxelToPatient(geometry, corner);
+    return norm(subtract(transformPoint(one, point), transformPoint(other, point)));
+  }));
 }

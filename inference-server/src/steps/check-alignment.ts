@@ -1,6 +1,6 @@
 import { AppError, STUDY_ERROR_STATUS } from '../domain/errors.ts';
-import { centreOf, norm, subtract, voxelToPatient, type Vec3, type VolumeGeometry } from '../domain/geometry.ts';
-import { aboutPoint, angleDeg, IDENTITY, transformPoint, type RigidTransform } from '../domain/rigid-transform.ts';
+import { centreOf, type Vec3 } from '../domain/geometry.ts';
+import { aboutPoint, angleDeg, IDENTITY, largestShiftMm, type RigidTransform } from '../domain/rigid-transform.ts';
 import type { Volume } from '../domain/volume.ts';
 import { similarity } from './mutual-information.ts';
 
@@ -33,16 +33,6 @@ export function liesOn(reference: Volume, moving: Volume): boolean {
   return NUDGES.every(nudge => fit({ ...IDENTITY, translationMm: nudge }) < start && fit(aboutPoint(nudge, ONE_DEG, centre)) < start);
 }
 
-/** How far a transform moves the points of a grid's corners, at most, mm. */
-function largestShiftMm(geometry: VolumeGeometry, transform: RigidTransform): number {
-  const [k, j, i] = geometry.shape;
-  const corners = [0, k - 1].flatMap(a => [0, j - 1].flatMap(b => [0, i - 1].map((c): Vec3 => [a, b, c])));
-  return Math.max(...corners.map(corner => {
-    const point = voxelToPatient(geometry, corner);
-    return norm(subtract(transformPoint(transform, point), point));
-  }));
-}
-
 /**
  * Decides whether a registration is to be trusted.
  * @param found takes a point of the reference to the same point of the moving volume.
@@ -51,7 +41,7 @@ function largestShiftMm(geometry: VolumeGeometry, transform: RigidTransform): nu
  * @throws AlignmentError where `found` is implausible and there are no scanner's coordinates to fall back on.
  */
 export function checkAlignment(reference: Volume, moving: Volume, found: RigidTransform, sameFrame: boolean): RigidTransform {
-  if (sameFrame && largestShiftMm(reference.geometry, found) <= NEGLIGIBLE_MM) return IDENTITY;
+  if (sameFrame && largestShiftMm(reference.geometry, IDENTITY, found) <= NEGLIGIBLE_MM) return IDENTITY;
   const fit = similarity(reference, moving);
   const plausible = angleDeg(found) <= MOST_DEG;
   if (plausible && fit(found) > fit(IDENTITY)) return found;

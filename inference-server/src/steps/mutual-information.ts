@@ -7,12 +7,12 @@ const SAMPLE_STEP_MM = 4;
 
 /**
  * How well two volumes fit under a transform: normalised mutual information (Studholme 1999), 1 (nothing in common) …
- * 2 (one tells the other), over points of the reference every 4 mm, background included; points outside the moving
+ * 2 (one tells the other), over points of the reference every few millimetres, background included; points outside the moving
  * volume count as its lowest value.
  * @returns a function of the transform, which takes a point of the reference to the same point of the moving volume.
  */
-export function similarity(reference: Volume, moving: Volume): (transform: RigidTransform) => number {
-  const [sk, sj, si] = spacingMm(reference.geometry).map(s => Math.max(1, Math.round(SAMPLE_STEP_MM / s))) as unknown as Vec3;
+export function similarity(reference: Volume, moving: Volume, sampleStepMm = SAMPLE_STEP_MM): (transform: RigidTransform) => number {
+  const [sk, sj, si] = spacingMm(reference.geometry).map(s => Math.max(1, Math.round(sampleStepMm / s))) as unknown as Vec3;
   const [slices, rows, columns] = reference.geometry.shape;
   const [mk, mj, mi] = moving.geometry.shape;
   if (Math.min(mk, mj, mi) < 2) throw new RangeError('A volume needs two voxels along each axis');
