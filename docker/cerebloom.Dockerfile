@@ -21,6 +21,8 @@ WORKDIR /app
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/package.json package.json
 COPY --from=build /app/inference-server inference-server
+# The head phantom is the atlas that finds the brain where its networks are absent.
+COPY --from=build /app/demo/src/phantom demo/src/phantom
 COPY --from=build /app/extension extension
 COPY --from=build /app/mode mode
 COPY --from=build /app/models models

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findBrainExtractor } from '../../inference-server/src/adapters/brain-extractor.ts';
+import { brainByRegistration, findBrainExtractor } from '../../inference-server/src/adapters/brain-extractor.ts';
 import { DicomFolder, ResultFolder } from '../../inference-server/src/adapters/dicom-folder.ts';
 import { ElastixRegistration } from '../../inference-server/src/adapters/elastix-registration.ts';
 import { modelFolders, readConfig } from '../../inference-server/src/config.ts';
@@ -27,7 +27,7 @@ export const bench: Bench = async () => {
   [...Object.values(series).flat(), ...distractors.flat()].forEach((bytes, at) => writeFileSync(join(root, `${at}.dcm`), bytes));
   const model = await openModels(config).load(config.DEFAULT_MODEL);
   const brainExtractor = await findBrainExtractor(modelFolders(config), config.INFERENCE_THREADS);
-  if (brainExtractor.name === 'threshold') skipped('native with its network', 'get it with: npm run models -- get brain-extraction');
+  if (brainExtractor === brainByRegistration) skipped('native with its network', 'get it with: npm run models -- get brain-extraction');
   try {
     const runs: SegmentedStudy['seconds'][] = [];
     for (let round = 0; round <= ROUNDS; round++) {

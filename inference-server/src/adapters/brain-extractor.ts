@@ -5,9 +5,10 @@ import { ModelError } from '../domain/errors.ts';
 import type { Mask, Volume } from '../domain/volume.ts';
 import type { BrainExtractor } from '../flow/ports.ts';
 import { brainBox, fromCube, intensityRange, scaleCube, toCube } from '../steps/brain-cube.ts';
-import { brainByThreshold } from '../steps/brain-by-threshold.ts';
+import { brainByAtlas } from '../steps/brain-by-atlas.ts';
 import { viewAlong, type Box } from '../steps/model-grid.ts';
 import { DEEPBET_FILES, DEEPBET_INPUT, DEEPBET_OUTPUT } from './deepbet-network.ts';
+import { headAtlas } from './head-atlas.ts';
 import { sha256Of } from './model-store.ts';
 import { openSession } from './onnx-model.ts';
 
@@ -18,6 +19,9 @@ const SHA256: Record<string, string> = {
   [DEEPBET_FILES.box.file]: '50bb71f2ad7d224611ce58a2ed857aa9d87f7dce77ebfa99a90f9b4a82dce625',
   [DEEPBET_FILES.mask.file]: 'd9e901f96c40a8708dc81656eac7385f8f3be09cb727e1cbf9f01c7adc9f7fa7',
 };
+
+/** Without a network: the brain of an atlas that is laid over the head. */
+export const brainByRegistration: BrainExtractor = { name: 'head atlas, no network', extract: async head => brainByAtlas(head, headAtlas()) };
 
 /**
  * The best extractor there is: deepbet where one of the model folders has its files, else the one without a network;
@@ -30,7 +34,7 @@ export async function findBrainExtractor(modelFolders: readonly string[], thread
     const files = await Promise.all(Object.values(DEEPBET_FILES).map(({ file }) => readIfThere(join(folder, BRAIN_EXTRACTION_FOLDER, file))));
     if (files.every(file => file !== null)) return new DeepbetExtractor(files[0]!, files[1]!, threads);
   }
-  return { name: 'threshold', extract: async head => brainByThreshold(head) };
+  return brainByRegistration;
 }
 
 /** @throws ModelError `MODEL_CHECKSUM` */

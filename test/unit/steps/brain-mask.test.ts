@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import { voxelCount, voxelToPatient, type Vec3, type VolumeGeometry } from '../../../inference-server/src/domain/geometry.ts';
 import type { Volume } from '../../../inference-server/src/domain/volume.ts';
 import { brainBox, fromCube, intensityRange, scaleCube, toCube } from '../../../inference-server/src/steps/brain-cube.ts';
-import { brainByThreshold } from '../../../inference-server/src/steps/brain-by-threshold.ts';
 import { foregroundOf, insideOf, isSkullStripped, resampleMask } from '../../../inference-server/src/steps/brain-mask.ts';
 import { viewAlong } from '../../../inference-server/src/steps/model-grid.ts';
 import { aGrid } from '../../support/volumes.ts';
@@ -50,20 +49,6 @@ describe('masks', () => {
     const expected = foregroundOf([sample(onto, brain)]);
     const wrong = moved.voxels.filter((inside, at) => inside !== expected.voxels[at]).length;
     expect(wrong / insideOf(expected)).toBeLessThan(0.04);
-  });
-});
-
-describe('a brain without networks', () => {
-  it('is found inside a head, without its scalp', () => {
-    const found = brainByThreshold(sample(GRID, head(noise)));
-    const truth = foregroundOf([sample(GRID, brain)]);
-    let both = 0;
-    found.voxels.forEach((inside, at) => { both += inside * truth.voxels[at]!; });
-    expect((2 * both) / (insideOf(found) + insideOf(truth))).toBeGreaterThan(0.97);
-  });
-
-  it('is missed with a word in an empty volume', () => {
-    expect(() => brainByThreshold(sample(GRID, () => 0))).toThrow(expect.objectContaining({ code: 'BRAIN_NOT_FOUND' }));
   });
 });
 
