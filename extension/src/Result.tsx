@@ -16,11 +16,12 @@ const ROWS = [SEGMENTS[2], SEGMENTS[0], SEGMENTS[1]];
 export function Result(props: PanelProps & { readonly run: Run; readonly result: RunResult }) {
   const { state, language, run, result, onJump, onJumpToDiameters, onToggle, onShow } = props;
   const messages = MESSAGES[language];
-  const { volumesMl, enhancingDiametersMm, confidence, missing, lesions, volumeIntervalMl } = result;
+  const { volumesMl, enhancingDiametersMm, confidence, missing, contrastByPixels, lesions, volumeIntervalMl } = result;
   const shown = state.overlay === 'shown';
   return (
     <div className="cb-stack">
       {missing.length > 0 && <p className="cb-warning">{fill(messages.missing, { sequences: formatSequences(language, missing) })}</p>}
+      {contrastByPixels && contrastByPixels !== 'confirmed' && <p className="cb-warning" data-cy="cerebloom-contrast">{messages.contrastByPixels[contrastByPixels]}</p>}
       {confidence < LOW_CONFIDENCE && volumesMl.total > 0 && <p className="cb-warning" data-cy="cerebloom-low">{messages.confidenceLow}</p>}
       {volumesMl.total === 0 && <p className="cb-strong">{messages.noTumour}</p>}
       <table className="cb-volumes" aria-label={messages.volumes}>

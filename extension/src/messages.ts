@@ -34,6 +34,11 @@ const en = {
   leaveOut: 'leave out',
   otherSeries: { one: '1 other series not used', many: '{count} other series not used' },
   missing: '{sequences} missing: the result is less certain.',
+  contrastByPixels: {
+    confirmed: 'T1 and T1ce were told apart by their images.',
+    exchanged: 'T1 and T1ce were exchanged: their images show contrast in the other series. Check the choice below.',
+    unseen: 'T1 and T1ce were told apart by their order alone; their images do not show it. Check the choice below.',
+  },
   images: '{count} images',
   queue: { one: 'Next in the queue', many: 'Number {position} in the queue' },
   timeLeft: 'about {time} left',
@@ -112,6 +117,11 @@ const fr: Messages = {
   leaveOut: 'ne pas utiliser',
   otherSeries: { one: '1 autre série non utilisée', many: '{count} autres séries non utilisées' },
   missing: '{sequences} absente : le résultat est moins sûr.',
+  contrastByPixels: {
+    confirmed: 'T1 et T1ce ont été distinguées par leurs images.',
+    exchanged: 'T1 et T1ce ont été échangées : leurs images montrent le contraste dans l’autre série. Vérifiez le choix ci-dessous.',
+    unseen: 'T1 et T1ce ont été distinguées par leur seul ordre ; leurs images ne le montrent pas. Vérifiez le choix ci-dessous.',
+  },
   images: '{count} images',
   queue: { one: 'Prochaine dans la file', many: 'Numéro {position} dans la file' },
   timeLeft: 'encore {time} environ',

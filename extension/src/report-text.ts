@@ -5,7 +5,7 @@ import type { Language } from './messages.ts';
 import { REVIEW_MESSAGES } from './review-messages.ts';
 
 /** The result in sentences for the reader's own report; without patient data. */
-export function reportText(language: Language, run: Run, { volumesMl, enhancingDiametersMm, confidence, missing }: RunResult): string {
+export function reportText(language: Language, run: Run, { volumesMl, enhancingDiametersMm, confidence, missing, contrastByPixels }: RunResult): string {
   const messages = MESSAGES[language];
   const colon = language === 'fr' ? ' : ' : ': ';
   const parts = [...SEGMENTS].reverse().map(({ name }) => `  ${messages.regions[name]}${colon}${formatMl(language, volumesMl[name])} mL`);
@@ -20,6 +20,7 @@ export function reportText(language: Language, run: Run, { volumesMl, enhancingD
     ...(run.review?.decision === 'edited' ? [] : [`${messages.confidence}${colon}${confidenceWord(language, confidence)}. ${fill(messages.confidenceMeaning, { dice: formatDice(language, confidence) })}`]),
     ...(run.review ? [fill(REVIEW_MESSAGES[language][run.review.decision], { who: run.review.by, when: formatInstant(language, run.review.at) })] : []),
     ...(missing.length > 0 ? [fill(messages.missing, { sequences: formatSequences(language, missing) })] : []),
+    ...(contrastByPixels ? [messages.contrastByPixels[contrastByPixels]] : []),
     messages.notMedicalDevice,
     '',
   ].join('\n');

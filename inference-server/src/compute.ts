@@ -76,6 +76,7 @@ function toCompleted({ result, stored, referenceSeriesUid, seconds, identity, br
       lesions: lesionsInShort(result.measurements.lesionsMl), confidenceCalibrated: result.confidence.calibrated ?? false,
       ...(result.confidence.totalMl && { volumeIntervalMl: result.confidence.totalMl }),
       confidence: result.confidence.overall, segmentConfidence: result.confidence.regions, missing: [...result.missing], brainFoundBy,
+      ...(result.selection.contrastByPixels && { contrastByPixels: result.selection.contrastByPixels }),
       ...(stored.alsoOn.length > 0 && { alsoOn: [...stored.alsoOn] }),
     },
   };

@@ -3,11 +3,18 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readConfig } from '../../inference-server/src/config.ts';
+import { Manifest } from '../../inference-server/src/domain/manifest.ts';
 import { SEQUENCES } from '../../inference-server/src/domain/study.ts';
 import { compareLabelMaps } from '../../inference-server/src/steps/compare-label-maps.ts';
 import { aGliomaModel, GLIOMA_GRID, gliomaFiles, gliomaSeriesName, gliomaTruth } from '../support/glioma-files.ts';
 import { mrFiles, seriesUidOf } from '../support/mr-files.ts';
 import { readSegmentation } from '../support/read-segmentation.ts';
+import { lacks, sharedFolder } from '../support/shared-data.ts';
+
+/** A healthy volunteer, sagittal, T1-weighted and nothing else. */
+const NORMAL_HEAD = 'data/dicom/sagittal-t1';
+const manifestOfDefault = (): Manifest => Manifest.parse(JSON.parse(readFileSync(join('models', readConfig({}).DEFAULT_MODEL, 'manifest.json'), 'utf8')));
 
 let home: string;
 let study: string;
@@ -18,13 +25,13 @@ function put(folder: string, files: readonly Uint8Array[]): string {
   return folder;
 }
 
-/** The command as a user gives it, with a model of our own in its home. */
-function segment(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['launch/run.mjs', 'segment', ...args], {
-    encoding: 'utf8', env: { ...process.env, CEREBLOOM_HOME: home },
-  });
+/** The command as a user gives it. */
+function command(args: readonly string[], env: NodeJS.ProcessEnv) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['launch/run.mjs', 'segment', ...args], { encoding: 'utf8', env });
   return { status, stdout, stderr };
 }
+/** With a model of our own in its home. */
+const segment = (...args: string[]) => command(args, { ...process.env, CEREBLOOM_HOME: home });
 
 beforeAll(() => {
   home = mkdtempSync(join(tmpdir(), 'cerebloom-segment-'));
@@ -68,6 +75,12 @@ describe('npm run segment', () => {
     const { status, stdout } = segment(study, '--out', join(home, 'json'), '--model', 'test-model', '--t1', t2, '--json');
     expect(status).toBe(0);
     expect(JSON.parse(stdout).series.t1).toBe(t2);
+  });
+
+  it('goes on without what the model requires where it is told to, and says what was missing', () => {
+    const folder = put(join(home, 'flair-alone'), gliomaFiles('flair'));
+    const { status, stdout } = segment(folder, '--out', join(home, 'incomplete'), '--model', 'test-model', '--incomplete', '--json');
+    expect([status, JSON.parse(stdout).missing]).toEqual([0, ['t1', 't1ce', 't2']]);
   });
 
   it.each<[string, string, (folder: string) => void]>([
@@ -119,6 +132,19 @@ describe('npm run segment', () => {
     put(join(folder, 'two'), mrFiles('two', undefined, { StudyInstanceUID: '2.25.77' }));
     const { status, stderr } = segment(folder, '--out', join(folder, 'out'), '--model', 'test-model');
     expect([status, stderr]).toEqual([1, expect.stringContaining('2.25.77')]);
+  });
+
+  const noNormalHead = lacks(NORMAL_HEAD);
+  it.skipIf(noNormalHead)(`marks no more than 1 mL in a normal head that has a T1 alone, or refuses it${noNormalHead && `: ${noNormalHead}`}`, () => {
+    const head = join(sharedFolder, NORMAL_HEAD);
+    const { requires } = manifestOfDefault();
+    const refused = command([head, '--out', join(home, 'normal-refused'), '--json'], process.env);
+    if (requires.length > 0) expect([refused.status, JSON.parse(refused.stdout).error.code]).toEqual([2, 'SERIES_MISSING']);
+    const report = JSON.parse(command([head, '--out', join(home, 'normal'), '--incomplete', '--json'], process.env).stdout);
+    console.log(`a normal T1 alone by ${report.model} ${report.version}: ${report.volumesCm3.total.toFixed(2)} mL marked, confidence ${report.confidence.toFixed(2)}; ${requires.length ? `else refused for want of ${requires.join(' and ')}` : 'accepted as it is'}`);
+    expect(Object.keys(report.series)).toEqual(['t1']);
+    // A model that asks for more than a T1 promises nothing without it.
+    if (requires.length === 0) expect(report.volumesCm3.total).toBeLessThanOrEqual(1);
   });
 
   it('explains itself', () => {

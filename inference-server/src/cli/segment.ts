@@ -7,12 +7,14 @@ import { DicomFolder, ResultFolder } from '../adapters/dicom-folder.ts';
 import { ElastixRegistration } from '../adapters/elastix-registration.ts';
 import { ModelStore } from '../adapters/model-store.ts';
 import { ConfigError, modelFolders, readConfig } from '../config.ts';
+import { CONTRAST_IN_WORDS } from '../dicom/result-attributes.ts';
 import { AppError, PixelDataError, STUDY_ERROR_STATUS } from '../domain/errors.ts';
 import { lesionsInShort } from '../domain/lesions.ts';
 import { overallProgress } from '../domain/progress.ts';
 import { PIPELINE_VERSION, SEG_ON, type OnProgress, type SegOn } from '../domain/run.ts';
 import { SEQUENCE_NAMES, SEQUENCES, type Sequence } from '../domain/study.ts';
 import { parseUid, type SeriesUid, type StudyUid } from '../domain/uid.ts';
+import { acceptingAnySubset } from '../flow/any-subset.ts';
 import { segmentStudy, type SegmentedStudy } from '../flow/segment-study.ts';
 
 const USAGE = `Segments the brain tumour of a study that lies in a folder.
@@ -26,6 +28,8 @@ writes seg.dcm (DICOM segmentation), sr.dcm (measurements) and report.json into 
   --t1 <uid>  --t1ce <uid>  --t2 <uid>  --flair <uid>
                              takes this series, whatever it looks like
   --seg-on all               also one segmentation on each other series: seg-t2.dcm …
+  --incomplete               goes on without sequences that the model requires: it was not made for
+                             that, so this is for trying and not for care
   --json                     prints the report, or the error, as JSON
   --help
 
@@ -45,6 +49,7 @@ function reportOf({ result, referenceSeriesUid, stored, brainFoundBy, seconds }:
     because: Object.fromEntries(result.selection.identities.filter(({ used }) => used).map(({ kind, reasons }) => [kind, reasons.join('; ')])),
     notUsed: result.selection.identities.filter(({ used }) => !used).map(({ uid, kind, reasons }) => ({ uid, kind, reason: reasons.join('; ') })),
     missing: result.missing,
+    ...(result.selection.contrastByPixels && { contrastByPixels: result.selection.contrastByPixels }),
     model: model.id,
     version: model.version,
     pipelineVersion: PIPELINE_VERSION,
@@ -70,7 +75,7 @@ function parse(args: string[]) {
     return parseArgs({
       args, allowPositionals: true,
       options: {
-        out: uid, model: uid, study: uid, t1: uid, t1ce: uid, t2: uid, flair: uid, 'seg-on': uid,
+        out: uid, model: uid, study: uid, t1: uid, t1ce: uid, t2: uid, flair: uid, 'seg-on': uid, incomplete: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false },
       },
     });
@@ -95,7 +100,7 @@ async function main({ values, positionals }: ReturnType<typeof parse>, signal: A
   const progress = process.stderr.isTTY ? showProgress() : undefined;
   try {
     const segmented = await segmentStudy({
-      source, store: new ResultFolder(values.out), model, brainExtractor: await findBrainExtractor(folders, config.INFERENCE_THREADS),
+      source, store: new ResultFolder(values.out), model: values.incomplete ? acceptingAnySubset(model) : model, brainExtractor: await findBrainExtractor(folders, config.INFERENCE_THREADS),
       registration: new ElastixRegistration(), signal, ...(progress && { onProgress: progress.show }),
     }, { studyUid, overrides: overridesOf(values), segOn });
     const report = reportOf(segmented, model.manifest, source.ignoredFiles);
@@ -153,7 +158,7 @@ function showProgress(): { show: OnProgress; clear: () => void } {
   };
 }
 
-function inWords({ volumesCm3, volumeIntervalCm3, lesions, confidenceCalibrated, enhancingDiametersMm, confidence, series, missing, model, version, seconds }: Report, out: string): string {
+function inWords({ contrastByPixels, volumesCm3, volumeIntervalCm3, lesions, confidenceCalibrated, enhancingDiametersMm, confidence, series, missing, model, version, seconds }: Report, out: string): string {
   const ml = (volume: number) => `${volume.toFixed(1)} mL`.padStart(10);
   const total = Object.values(seconds).reduce((sum, s) => sum + s, 0);
   const diameters = enhancingDiametersMm && `Enhancing tumour measures ${enhancingDiametersMm.longest.toFixed(0)} × ${enhancingDiametersMm.perpendicular.toFixed(0)} mm`;
@@ -164,6 +169,7 @@ function inWords({ volumesCm3, volumeIntervalCm3, lesions, confidenceCalibrated,
     ...(lesions.count > 1 ? [`In ${lesions.count} pieces${lesions.small.count ? `, ${lesions.small.count} of them under 1 mL (together ${lesions.small.totalMl.toFixed(2)} mL)` : ''}`] : []),
     `Expected Dice ${confidence.toFixed(2)}${confidenceCalibrated ? '' : ' (not calibrated)'}, by ${model} ${version} from ${SEQUENCES.filter(sequence => series[sequence]).map(sequence => SEQUENCE_NAMES[sequence]).join(', ')}`,
     ...(missing.length ? [`Without ${missing.map(sequence => SEQUENCE_NAMES[sequence]).join(', ')}: the result is less certain`] : []),
+    ...(contrastByPixels && contrastByPixels !== 'confirmed' ? [`${CONTRAST_IN_WORDS[contrastByPixels]}: check which series has contrast`] : []),
     `seg.dcm, sr.dcm and report.json are in ${out} (${total.toFixed(0)} s)`, '',
   ].join('\n');
 }

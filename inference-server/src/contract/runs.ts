@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { RUN_STATES, SEG_ON, STAGES, TRIGGERS } from '../domain/run.ts';
-import { SEQUENCES } from '../domain/study.ts';
+import { CONTRAST_BY_PIXELS, SEQUENCES } from '../domain/study.ts';
 import { ONE_SLICE, SliceQuery, oneSlice } from './statistics.ts';
 
 export const UidText = z.string().max(64).regex(/^(0|[1-9]\d*)(\.(0|[1-9]\d*))*$/).meta({ description: 'DICOM UID', example: '2.25.1' });
@@ -56,6 +56,7 @@ export const RunResult = z.object({
   segmentConfidence: z.object({ wt: z.number().nullable(), tc: z.number().nullable(), et: z.number().nullable() }),
   missing: z.array(z.enum(SEQUENCES)),
   brainFoundBy: z.string().optional().describe('the network or method that found the brain, or that the study came without skull'),
+  contrastByPixels: z.enum(CONTRAST_BY_PIXELS).optional().describe('what the pixels said of T1 and T1ce, where tags and names did not tell them apart'),
   alsoOn: z.array(z.object({ sequence: z.enum(SEQUENCES), seriesUid: UidText, segSeriesUid: UidText, segInstanceUid: UidText })).optional()
     .describe('with `segOn: all`, the segmentations on the other input series'),
 }).meta({ id: 'RunResult' });

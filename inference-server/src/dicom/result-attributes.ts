@@ -1,7 +1,7 @@
 import { PIPELINE_VERSION } from '../domain/run.ts';
 import type { Code } from '../domain/label-map.ts';
 import type { SliceSource } from '../domain/slice.ts';
-import { SEQUENCE_NAMES, SEQUENCES, type Sequence } from '../domain/study.ts';
+import { SEQUENCE_NAMES, SEQUENCES, type ContrastByPixels, type Sequence } from '../domain/study.ts';
 import { deriveUid, type InstanceUid, type SeriesUid } from '../domain/uid.ts';
 import type { Attributes, DataSet } from './encode-part10.ts';
 import type { SourceHeader } from './source-header.ts';
@@ -21,6 +21,7 @@ export interface ResultOrigin {
   readonly missing: readonly Sequence[];
   /** What found the brain. */
   readonly brainFoundBy?: string;
+  readonly contrastByPixels?: ContrastByPixels | undefined;
   /** Of a further segmentation: the sequence on whose images it lies. */
   readonly on?: Sequence;
   /** The reader who answers for the result; absent while nobody has looked at it. */
@@ -74,10 +75,17 @@ export const codeItem = ({ value, scheme, meaning }: Omit<Code, 'scheme'> & { sc
 export const code = (value: string, scheme: string, meaning: string): DataSet[] => codeItem({ value, scheme, meaning });
 
 /** "used: T1, T1ce; without: FLAIR; brain: deepbet 1.0.2", for the attributes that say how a result was made. */
-export function inputsInWords({ used, missing, brainFoundBy }: Pick<ResultOrigin, 'used' | 'missing' | 'brainFoundBy'>): string {
+export function inputsInWords({ used, missing, brainFoundBy, contrastByPixels }: Pick<ResultOrigin, 'used' | 'missing' | 'brainFoundBy' | 'contrastByPixels'>): string {
   const names = (sequences: readonly Sequence[]) => sequences.map(sequence => SEQUENCE_NAMES[sequence]).join(', ');
-  return `used: ${names(SEQUENCES.filter(sequence => used[sequence]))}${missing.length ? `; without: ${names(missing)}` : ''}${brainFoundBy ? `; brain: ${brainFoundBy}` : ''}`;
+  return `used: ${names(SEQUENCES.filter(sequence => used[sequence]))}${missing.length ? `; without: ${names(missing)}` : ''}${brainFoundBy ? `; brain: ${brainFoundBy}` : ''}${contrastByPixels ? `; ${CONTRAST_IN_WORDS[contrastByPixels]}` : ''}`;
 }
+
+/** For everything that people read of how T1 and T1ce were told apart. */
+export const CONTRAST_IN_WORDS: Record<ContrastByPixels, string> = {
+  confirmed: 'T1 and T1ce told apart by their pixels',
+  exchanged: 'T1 and T1ce exchanged, as their pixels show',
+  unseen: 'T1 and T1ce by their order alone, not confirmed by their pixels',
+};
 
 /** SeriesNumber of the first segmentation that lies on another series than the reference. */
 const FIRST_FURTHER = 9011;

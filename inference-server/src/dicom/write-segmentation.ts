@@ -38,7 +38,8 @@ export function writeSegmentation(labelMap: LabelMap, origin: ResultOrigin): Dic
     PositionReferenceIndicator: null,
     ImageType: ['DERIVED', 'PRIMARY'],
     ContentLabel: 'TUMOUR',
-    ContentDescription: `Brain tumour; ${inputsInWords(origin)}`,
+    // 64 characters at most; how the brain was found and what else there is to say stands with the algorithm's parameters
+    ContentDescription: `Brain tumour; ${inputsInWords({ used: origin.used, missing: origin.missing })}`,
     ContentCreatorName: origin.review ? personName(origin.review.by) : null,
     ...(origin.review && { SourceImageSequence: [sourceSegmentation(origin)] }),
     SegmentationType: 'BINARY',

@@ -78,8 +78,14 @@ export interface SeriesIdentity {
   readonly unproven?: Unproven;
 }
 
+/** What the pixels said of T1 and T1ce that nothing else told apart: as was thought, the other way round, or nothing. */
+export const CONTRAST_BY_PIXELS = ['confirmed', 'exchanged', 'unseen'] as const;
+export type ContrastByPixels = (typeof CONTRAST_BY_PIXELS)[number];
+
 /** The series a run uses, and an answer for every series of the study. */
 export interface SeriesSelection {
   readonly used: Partial<Record<Sequence, SeriesUid>>;
   readonly identities: readonly SeriesIdentity[];
+  /** Absent where the pixels were not asked. */
+  readonly contrastByPixels?: ContrastByPixels;
 }

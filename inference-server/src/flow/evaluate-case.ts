@@ -8,6 +8,7 @@ import { compareLabelMaps, overlapOf, type RegionScore } from '../steps/compare-
 import type { Degradation } from '../steps/degrade.ts';
 import type { Observation } from '../steps/fit-calibration.ts';
 import { reliabilityOf, type ReliabilityBins } from '../steps/reliability.ts';
+import { acceptingAnySubset } from './any-subset.ts';
 import type { StudyVolumes } from './register-volumes.ts';
 import type { BrainExtractor, TumourModel } from './ports.ts';
 import { segmentVolumes } from './segment-volumes.ts';
@@ -67,7 +68,7 @@ export async function observeCase(name: string, { name: input, kind, apply }: De
 async function segmentLabelled({ volumes, truth, model, brainExtractor, onProgress }: Options) {
   const labels = labelsOf(truth);
   const result = await segmentVolumes({
-    volumes, model: { manifest: { ...model.manifest, requires: [] }, infer: (input, size, onEach) => model.infer(input, size, onEach) }, brainExtractor, onProgress: (stage, progress) => { if (stage === 'infer') onProgress?.(progress); },
+    volumes, model: acceptingAnySubset(model), brainExtractor, onProgress: (stage, progress) => { if (stage === 'infer') onProgress?.(progress); },
   });
   const found: LabelMap = { geometry: truth.geometry, labels: labelsOn(truth.geometry, result.labelMap) };
   return { result, found, truth: { geometry: truth.geometry, labels }, axes: model.manifest.axes };

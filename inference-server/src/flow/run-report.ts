@@ -1,4 +1,5 @@
 import type { RunRecord } from '../adapters/run-repository.ts';
+import { CONTRAST_IN_WORDS } from '../dicom/result-attributes.ts';
 import { SEQUENCES, SEQUENCE_NAMES } from '../domain/study.ts';
 
 /** The machine-readable report of a run, in the words of `npm run segment`; no patient data. */
@@ -69,6 +70,7 @@ export function reportPage(run: RunRecord): string {
       'Not used:',
       run.identities.filter(({ used }) => !used).map(({ uid, kind, reasons }) => `- \`${uid}\`: ${kind} (${reasons.join('; ')})`).join('\n'),
     ] : []),
+    ...(result?.contrastByPixels ? [`${CONTRAST_IN_WORDS[result.contrastByPixels]}.`] : []),
     ...(result?.brainFoundBy ? [`Brain: ${result.brainFoundBy}.`] : []),
     '## Time',
     table(['Stage', 'Seconds'], Object.entries(run.secondsPerStage).map(([stage, seconds]) => [stage, number(seconds)])),

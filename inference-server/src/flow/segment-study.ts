@@ -97,7 +97,7 @@ export async function computeStudy(
   const result: SegmentationResult = { labelMap, measurements, confidence, missing, selection };
   const { header, built: { sources } } = images[reference]!;
   const origin: ResultOrigin = {
-    identity, header, sources, model: model.manifest, missing: result.missing, brainFoundBy, used: mapValues(images, image => image.header.seriesUid),
+    identity, header, sources, model: model.manifest, missing: result.missing, brainFoundBy, contrastByPixels: selection.contrastByPixels, used: mapValues(images, image => image.header.seriesUid),
   };
   const [seg, sr, others] = await clock.time('write', () => [
     writeSegmentation(result.labelMap, origin), writeReport(result, origin), writeFurther(further, images, origin),

@@ -58,5 +58,6 @@ export function settled(selection: SeriesSelection, enhanced: 't1' | 't1ce' | nu
     const reason = enhanced === null || kind === 't1ce' ? word : 'the other T1 shows contrast medium';
     return { uid: identity.uid, kind, used: identity.uid === used.t1 || kind === 't1ce', confidence: enhanced ? SEEN : identity.confidence, reasons: [...identity.reasons, reason] };
   };
-  return { used, identities: selection.identities.map(told) };
+  const contrastByPixels = enhanced === null ? 'unseen' : enhanced === 't1ce' ? 'confirmed' : 'exchanged';
+  return { used, identities: selection.identities.map(told), contrastByPixels };
 }

@@ -48,6 +48,14 @@ describe('writing a segmentation', () => {
     expect(seg.byteArray.subarray(dataOffset, dataOffset + length).every(byte => byte === 0)).toBe(true);
   });
 
+  it('says how the brain was found and that T1 and T1ce were exchanged, with a description of at most 64 characters', async () => {
+    const { labelMap, origin } = await aResultOf(mrFiles(), () => 0);
+    const seg = dicomParser.parseDicom(writeSegmentation(labelMap, { ...origin, brainFoundBy: 'head atlas, no network', contrastByPixels: 'exchanged' }).bytes);
+    const [algorithm] = items(seg, 'x00620002', 'x00620007');
+    expect(algorithm!.text('x00660032')).toMatch(/brain: head atlas, no network; T1 and T1ce exchanged, as their pixels show$/);
+    expect(seg.string('x00700081')!.length).toBeLessThanOrEqual(64);
+  });
+
   it('refers each frame to the image that it lies on', async () => {
     const [frame] = items(await written(at => (at === 3 * SLICE ? 1 : 0)), 'x52009230');
     expect(items(frame!, 'x00089124', 'x00082112')[0]!.string('x00081155')).toBe(deriveUid('instance', 'mr-files', 'a', '3'));

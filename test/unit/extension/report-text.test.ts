@@ -27,6 +27,11 @@ describe('a report as text', () => {
     expect(decided('edited')).not.toContain('Confidence');
   });
 
+  it('says where the images showed that T1 and T1ce had to be exchanged', () => {
+    expect(reportText('en', aWireRun(), { ...aResult(), contrastByPixels: 'exchanged' })).toContain('T1 and T1ce were exchanged');
+    expect(reportText('fr', aWireRun(), { ...aResult(), contrastByPixels: 'exchanged' })).toContain('échangées');
+  });
+
   it('names the sequences that were missing', () => {
     expect(reportText('en', aWireRun(), { ...aResult(), missing: ['t2'] })).toContain('T2 missing');
   });

@@ -44,7 +44,8 @@ describe('telling T1 and T1ce apart by their pixels', () => {
   });
 
   it('exchanges the two where the order was misleading, and says so', () => {
-    const { used, identities } = settled(likely, 't1', true);
+    const { used, identities, contrastByPixels } = settled(likely, 't1', true);
+    expect(contrastByPixels).toBe('exchanged');
     expect(used).toEqual({ t1: again.uid, t1ce: native.uid });
     expect(identities.find(({ uid }) => uid === native.uid)).toMatchObject({ kind: 't1ce', used: true, reasons: expect.arrayContaining(['its pixels show contrast medium']) });
   });
