@@ -93,6 +93,7 @@ function weighting(a: SeriesAttributes, words: string): Pick<Look, 'kind' | 'con
   const vote = (kind: keyof typeof score, weight: number, reason: string) => { score[kind] += weight; reasons.push(reason); };
   const ir = ti !== null && ti > 0;
   const gradient = a.scanningSequence.includes('GR');
+  if (ir && WORDS.doubleInversion.test(words)) return { kind: 'unknown', confidence: 0.9, reasons: ['its description says double inversion: neither fluid nor white matter shows'] };
   if (gradient && WORDS.balanced.test(words)) vote('t2', 2, 'balanced steady state: fluid is bright');
   else if (ir && ti >= 1500 && (te === null || te >= 60)) vote('flair', 3, `inversion time ${ti} ms and a long echo: fluid is suppressed`);
   else if (ir && ti >= 1500 && te !== null && te < 60) vote('flair', 1, `inversion time ${ti} ms`);
