@@ -104,6 +104,22 @@ describe('segmenting the study of a folder', () => {
     expect(stored.studyUid).toBe(STUDY_UID);
   });
 
+  it('takes the next best series of the same kind where the best is no volume, and says so', async () => {
+    putStudy('t1', 't1ce', 'flair');
+    const plane = [[1, 0, 0, 0, 1, 0], [0, 1, 0, 0, 0, -1], [1, 0, 0, 0, 0, -1]];
+    put('three planes', mrFiles('T2 TSE tra', { ...GLIOMA_GRID, shape: [60, 56, 68] }, slice => ({ SeriesNumber: 9, ScanningSequence: 'SE', MRAcquisitionType: '3D', EchoTime: 96, RepetitionTime: 5500, ImageOrientationPatient: plane[slice % 3]! })));
+    put('t2', gliomaFiles('t2'));
+    const { result: { selection, missing } } = await segment();
+    expect([selection.used.t2, missing]).toEqual([seriesUidOf('T2 TSE'), []]);
+    expect(selection.identities.find(({ uid }) => uid === seriesUidOf('T2 TSE tra'))).toMatchObject({ used: false, reasons: expect.arrayContaining([expect.stringContaining('different directions')]) });
+  });
+
+  it('does not replace what the reader chose', async () => {
+    putStudy('t1', 't1ce', 'flair', 't2');
+    put('gap', mrFiles('T2 again', GLIOMA_GRID, { SeriesNumber: 9, ScanningSequence: 'SE', EchoTime: 96, RepetitionTime: 5500 }).filter((_, k) => k !== 20));
+    expect((await failure(segment({ request: { overrides: { t2: seriesUidOf('T2 again') } } }))).code).toBe('SLICES_MISSING');
+  });
+
   it('tells its stages in order, each with its seconds', async () => {
     putStudy(...SEQUENCES);
     const told: Stage[] = [];

@@ -76,6 +76,8 @@ export interface SeriesIdentity {
   readonly used: boolean;
   /** T1 or T1ce by nothing but the order of acquisition: the run looks at the pixels before it believes it, above all where it is a mere guess. */
   readonly unproven?: Unproven;
+  /** The reader's own choice, which nothing replaces. */
+  readonly byHand?: true;
 }
 
 /** What the pixels said of T1 and T1ce that nothing else told apart: as was thought, the other way round, or nothing. */

@@ -3,16 +3,16 @@ import { furtherIdentity, type ResultOrigin } from '../dicom/result-attributes.t
 import { readSourceHeader } from '../dicom/source-header.ts';
 import { writeReport } from '../dicom/write-report.ts';
 import { writeSegmentation } from '../dicom/write-segmentation.ts';
-import { SeriesMissingError } from '../domain/errors.ts';
+import { GeometryError, SeriesMissingError } from '../domain/errors.ts';
 import { identityOf } from '../domain/identity.ts';
 import type { StageSeconds } from '../domain/progress.ts';
 import type { LabelMap } from '../domain/label-map.ts';
 import type { DicomFile, OnProgress, SegmentationResult, SegOn, Stage, StoredResult } from '../domain/run.ts';
-import { SEQUENCES, SEQUENCE_NAMES, type Sequence, type Series, type SeriesSelection } from '../domain/study.ts';
+import { SEQUENCES, SEQUENCE_NAMES, type Sequence, type Series, type SeriesSelection, type Study } from '../domain/study.ts';
 import type { SeriesUid, StudyUid } from '../domain/uid.ts';
 import type { Mask, Volume } from '../domain/volume.ts';
 import { buildVolume, type BuiltVolume } from '../steps/build-volume.ts';
-import { selectSeries } from '../steps/select-series.ts';
+import { selectSeries, withNextBest } from '../steps/select-series.ts';
 import type { BrainExtractor, Registration, ResultStore, StudySource, TumourModel } from './ports.ts';
 import { prepareVolumes, segmentPrepared } from './segment-volumes.ts';
 import { isUnproven, settled, whichIsEnhanced } from './settle-contrast.ts';
@@ -72,12 +72,14 @@ export async function computeStudy(
   const clock = new StageClock();
   onProgress('fetch', 0);
   const study = await clock.time('fetch', () => source.findStudy(studyUid));
-  const asked = known ?? await clock.time('identify', () => selectSeries(study, model.manifest.requires, overrides));
-  const wanted = model.manifest.channels.flatMap(sequence => study.series.filter(({ uid }) => uid === asked.used[sequence]).map(series => ({ sequence, series })));
-  if (!wanted.length) throw nothingToSee(model.manifest.channels, asked);
-  const identity = identityOf(study, asked.used, model.manifest);
+  const first = known ?? await clock.time('identify', () => selectSeries(study, model.manifest.requires, overrides));
+  const wanted = model.manifest.channels.filter(sequence => study.series.some(({ uid }) => uid === first.used[sequence]));
+  if (!wanted.length) throw nothingToSee(model.manifest.channels, first);
+  const identity = identityOf(study, first.used, model.manifest);
 
-  let images = await readVolumes(source, wanted, clock, onProgress, signal);
+  const read = await readVolumes({ source, study, selection: first, wanted, clock, onProgress, signal });
+  const asked = read.selection;
+  let images = read.images;
   const options = (of: StudyImages) => ({
     volumes: mapValues(of, ({ built }) => built.volume), model, brainExtractor,
     alignment: { registration, frames: mapValues(of, ({ header }) => header.frameOfReferenceUid) },
@@ -123,30 +125,52 @@ interface SeriesImages {
 }
 type StudyImages = Partial<Record<Sequence, SeriesImages>>;
 
-/** Reads the series one by one; while one is decoded, the files of the next are on their way. */
-async function readVolumes(
-  source: StudySource, wanted: readonly { readonly sequence: Sequence; readonly series: Series }[],
-  clock: StageClock, onProgress: OnProgress, signal: AbortSignal | undefined,
-): Promise<StudyImages> {
-  const total = wanted.reduce((sum, { series }) => sum + series.instances.length, 0);
+interface Reading {
+  readonly source: StudySource;
+  readonly study: Study;
+  readonly selection: SeriesSelection;
+  readonly wanted: readonly Sequence[];
+  readonly clock: StageClock;
+  readonly onProgress: OnProgress;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Reads the series one by one; while one is decoded, the files of the next are on their way. Where one turns out to be no volume (slices
+ * missing, in several directions) the next best of its kind is read instead.
+ */
+async function readVolumes({ source, study, selection: first, wanted, clock, onProgress, signal }: Reading): Promise<{ images: StudyImages; selection: SeriesSelection }> {
+  const seriesOf = ({ used }: SeriesSelection, sequence: Sequence) => study.series.find(({ uid }) => uid === used[sequence])!;
+  const total = wanted.reduce((sum, sequence) => sum + seriesOf(first, sequence).instances.length, 0);
   let files = 0;
-  const fetch = (at: number) => {
-    const next = wanted[at];
-    if (!next) return Promise.resolve([]);
-    const fetching = source.fetchSeries(next.series, () => onProgress('fetch', ++files / total), signal);
+  const fetch = (series: Series) => {
+    const fetching = source.fetchSeries(series, () => onProgress('fetch', Math.min(1, ++files / total)), signal);
     fetching.catch(() => {}); // where decoding the series before fails first, nobody waits for this one
     return fetching;
   };
   const images: StudyImages = {};
-  let coming = fetch(0);
-  for (const [at, { sequence }] of wanted.entries()) {
-    const bytes = await clock.time('fetch', () => coming);
-    coming = fetch(at + 1);
-    images[sequence] = await clock.time('decode', () => decodeSeries(bytes));
-    signal?.throwIfAborted();
+  let selection = first;
+  let coming = fetch(seriesOf(selection, wanted[0]!));
+  for (const [at, sequence] of wanted.entries()) {
+    const unfit = new Map<SeriesUid, string>();
+    let bytes = await clock.time('fetch', () => coming);
+    const next = wanted[at + 1];
+    if (next) coming = fetch(seriesOf(selection, next));
+    while (!images[sequence]) {
+      try {
+        images[sequence] = await clock.time('decode', () => decodeSeries(bytes));
+      } catch (cause) {
+        if (!(cause instanceof GeometryError)) throw cause;
+        const other = withNextBest(study, selection, sequence, unfit.set(selection.used[sequence]!, cause.message));
+        if (!other) throw cause;
+        selection = other;
+        bytes = await clock.time('fetch', () => fetch(seriesOf(other, sequence)));
+      }
+      signal?.throwIfAborted();
+    }
   }
   onProgress('decode', 1);
-  return images;
+  return { images, selection };
 }
 
 /** The volume of a series and what results take over from its images. */

@@ -69,10 +69,33 @@ export function selectSeries(study: Study, requires: readonly Sequence[], overri
     reasons: why.has(uid) ? [...reasons, why.get(uid)!] : reasons,
     used: chosen.has(uid),
     ...(unproven && !byHand.has(uid) && { unproven }),
+    ...(byHand.has(uid) && { byHand: true as const }),
   }));
   const missing = requires.filter(sequence => !used[sequence]);
   if (missing.length) throw new SeriesMissingError(missing.map(sequence => SEQUENCE_NAMES[sequence]), inWords(identities));
   return { used, identities };
+}
+
+/**
+ * The selection with the next best series of the same kind instead of one that proved to be no volume; null where there is none, or
+ * where the reader chose it.
+ * @param unfit all that were tried for it.
+ */
+export function withNextBest(study: Study, { used, identities, ...rest }: SeriesSelection, sequence: Sequence, unfit: ReadonlyMap<SeriesUid, string>): SeriesSelection | null {
+  const from = used[sequence];
+  if (identities.some(({ uid, byHand }) => uid === from && byHand)) return null;
+  const candidates = identities.flatMap((identity): Candidate[] => {
+    const series = study.series.find(({ uid }) => uid === identity.uid);
+    return series ? [{ ...identity, series }] : [];
+  });
+  const best = bestOf(candidates.filter(({ kind, series: { uid } }) => kind === sequence && !unfit.has(uid)), candidates);
+  if (!best) return null;
+  const told = (identity: SeriesIdentity): SeriesIdentity => {
+    const { uid, reasons } = identity;
+    if (uid === from) return { ...identity, used: false, reasons: [...reasons, `can't be used: ${unfit.get(uid)}`] };
+    return uid === best.series.uid ? { ...identity, used: true, reasons: [...reasons, `taken instead of another ${SEQUENCE_NAMES[sequence]} series that can't be used`] } : identity;
+  };
+  return { ...rest, used: { ...used, [sequence]: best.series.uid }, identities: identities.map(told) };
 }
 
 function inWords(identities: readonly SeriesIdentity[]): string {
