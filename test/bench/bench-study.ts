@@ -42,12 +42,15 @@ export async function readVolume(folder: string): Promise<BuiltVolume> {
   return buildVolume(slices);
 }
 
-/** Runs a peer once after its own warm-up; undefined where it is not installed. @returns its JSON answer. */
-export function askPeer(script: string, args: readonly string[]): { seconds: number[] } & Record<string, unknown> | undefined {
-  const python = process.env.CEREBLOOM_PEERS_PYTHON;
+/**
+ * Runs a peer once after its own warm-up; undefined where it is not installed.
+ * @param variable the environment variable that names its Python. @returns its JSON answer.
+ */
+export function askPeer(script: string, args: readonly string[], variable = 'CEREBLOOM_PEERS_PYTHON'): { seconds: number[] } & Record<string, unknown> | undefined {
+  const python = process.env[variable];
   const path = join(sharedFolder, 'peers', script);
   if (!python || !existsSync(path)) {
-    skipped(script, python ? 'the peers are absent (set CEREBLOOM_SHARED)' : 'set CEREBLOOM_PEERS_PYTHON to a Python with its packages');
+    skipped(script, python ? 'the peers are absent (set CEREBLOOM_SHARED)' : `set ${variable} to a Python with its packages`);
     return undefined;
   }
   return JSON.parse(execFileSync(python, [path, ...args, '--repeats', '1'], { encoding: 'utf8', maxBuffer: 1 << 24 }));
