@@ -114,6 +114,14 @@ describe('segmenting the study of a folder', () => {
     expect(selection.identities.find(({ uid }) => uid === seriesUidOf('T2 TSE tra'))).toMatchObject({ used: false, reasons: expect.arrayContaining([expect.stringContaining('different directions')]) });
   });
 
+  it('leaves out a picture that was appended to a series, and says so', async () => {
+    putStudy('t1', 't1ce', 'flair');
+    const scout = mrFiles('scout', { ...GLIOMA_GRID, shape: [1, 56, 68] }, { SeriesInstanceUID: seriesUidOf('T2 FLAIR'), SeriesDescription: 'T2 FLAIR', InstanceNumber: 99, ImageOrientationPatient: [0, 1, 0, 0, 0, -1] });
+    put('appended', scout);
+    const { result: { selection } } = await segment();
+    expect(selection.identities.find(({ uid }) => uid === selection.used.flair)!.reasons.at(-1)).toContain('1 of its images is no part of the volume');
+  });
+
   it('does not replace what the reader chose', async () => {
     putStudy('t1', 't1ce', 'flair', 't2');
     put('gap', mrFiles('T2 again', GLIOMA_GRID, { SeriesNumber: 9, ScanningSequence: 'SE', EchoTime: 96, RepetitionTime: 5500 }).filter((_, k) => k !== 20));

@@ -168,9 +168,16 @@ async function readVolumes({ source, study, selection: first, wanted, clock, onP
       }
       signal?.throwIfAborted();
     }
+    selection = noteLeftOut(selection, sequence, images[sequence]!.built.leftOut);
   }
   onProgress('decode', 1);
   return { images, selection };
+}
+
+function noteLeftOut(selection: SeriesSelection, sequence: Sequence, leftOut: number): SeriesSelection {
+  if (leftOut === 0) return selection;
+  const note = `${leftOut} of its images ${leftOut === 1 ? 'is' : 'are'} no part of the volume (repeated, or of another kind)`;
+  return { ...selection, identities: selection.identities.map(identity => (identity.uid === selection.used[sequence] ? { ...identity, reasons: [...identity.reasons, note] } : identity)) };
 }
 
 /** The volume of a series and what results take over from its images. */

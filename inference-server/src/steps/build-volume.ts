@@ -21,7 +21,7 @@ export interface BuiltVolume {
   readonly volume: Volume;
   /** The source of slice k. */
   readonly sources: readonly SliceSource[];
-  /** Slices that repeat a position, and so are not part of the volume. */
+  /** Slices that repeat a position, or have another shape or direction than the stack; they are not part of the volume. */
   readonly leftOut: number;
 }
 
@@ -36,7 +36,8 @@ export function buildVolume(slices: readonly Slice[]): BuiltVolume {
   const [first] = slices;
   if (!first) throw tooFew(0);
   const normal = cross(first.columnDirection, first.rowDirection);
-  checkConsistent(slices, first, normal);
+  const problem = inconsistency(slices, first, normal);
+  if (problem) return withoutStrangers(slices, problem);
   const ordered = oneAcquisition(slices, normal);
   if (ordered.length < LEAST_SLICES) throw tooFew(ordered.length);
   const geometry = regularGrid(ordered, normal);
@@ -51,16 +52,35 @@ const tooFew = (found: number): GeometryError => new GeometryError(
   'TOO_FEW_SLICES', `The series has ${found} ${found === 1 ? 'slice' : 'slices'}; at least ${LEAST_SLICES} at different positions make a volume`);
 const inconsistent = (what: string): GeometryError => new GeometryError('INCONSISTENT_GEOMETRY', `The series is not one regular volume: ${what}`);
 
-function checkConsistent(slices: readonly Slice[], first: Slice, normal: Vec3): void {
-  if (Math.abs(dot(first.columnDirection, first.rowDirection)) > SAME_DIRECTION || norm(normal) < 0.5) throw inconsistent('rows and columns are not at a right angle');
+/** Scanners and readers append an image or two of another kind (a scout with the planned slices, say). So large a share must be the stack. */
+const LEAST_ALIKE = 0.8;
+
+/** The volume of the slices that are alike, where the others are few and no slice is missing without them. @throws GeometryError */
+function withoutStrangers(slices: readonly Slice[], problem: string): BuiltVolume {
+  const shapeOf = (slice: Slice) => JSON.stringify([
+    slice.rows, slice.columns, [...slice.columnDirection, ...slice.rowDirection].map(cosine => Math.round(cosine * 100) + 0), slice.pixelSpacingMm, slice.frameOfReferenceUid, slice.inverted,
+  ]);
+  const alike = [...Map.groupBy(slices, shapeOf).values()].reduce((most, next) => (next.length > most.length ? next : most));
+  if (alike.length === slices.length || alike.length < LEAST_ALIKE * slices.length) throw inconsistent(problem);
+  try {
+    return { ...buildVolume(alike), leftOut: slices.length - alike.length };
+  } catch (cause) {
+    throw cause instanceof GeometryError ? inconsistent(problem) : cause;
+  }
+}
+
+/** Why slices can't belong to one stack; null where they can. */
+function inconsistency(slices: readonly Slice[], first: Slice, normal: Vec3): string | null {
+  if (Math.abs(dot(first.columnDirection, first.rowDirection)) > SAME_DIRECTION || norm(normal) < 0.5) return 'rows and columns are not at a right angle';
   const near = (a: Vec3, b: Vec3) => norm(subtract(a, b)) < SAME_DIRECTION;
   for (const slice of slices) {
-    if (slice.rows !== first.rows || slice.columns !== first.columns) throw inconsistent('its slices have different sizes');
-    if (!near(slice.columnDirection, first.columnDirection) || !near(slice.rowDirection, first.rowDirection)) throw inconsistent('its slices lie in different directions');
-    if (slice.pixelSpacingMm.some((mm, axis) => Math.abs(mm / first.pixelSpacingMm[axis]! - 1) > SAME_DIRECTION)) throw inconsistent('its slices have different voxel sizes');
-    if (slice.frameOfReferenceUid !== first.frameOfReferenceUid) throw inconsistent('its slices have different frames of reference');
-    if (slice.inverted !== first.inverted) throw inconsistent('some of its slices are stored inverted');
+    if (slice.rows !== first.rows || slice.columns !== first.columns) return 'its slices have different sizes';
+    if (!near(slice.columnDirection, first.columnDirection) || !near(slice.rowDirection, first.rowDirection)) return 'its slices lie in different directions';
+    if (slice.pixelSpacingMm.some((mm, axis) => Math.abs(mm / first.pixelSpacingMm[axis]! - 1) > SAME_DIRECTION)) return 'its slices have different voxel sizes';
+    if (slice.frameOfReferenceUid !== first.frameOfReferenceUid) return 'its slices have different frames of reference';
+    if (slice.inverted !== first.inverted) return 'some of its slices are stored inverted';
   }
+  return null;
 }
 
 type Key = (slice: Slice) => number;

@@ -113,6 +113,23 @@ describe('building a volume from slices', () => {
     expect(refusal([...slices.slice(0, 6), change(slices[6]!), ...slices.slice(7)]).code).toBe('INCONSISTENT_GEOMETRY');
   });
 
+  it.each<[string, Partial<Slice>]>([
+    ['direction', { rowDirection: [0, 0, 1] }],
+    ['size', { rows: 3, columns: 2 }],
+  ])('leaves an appended image of another %s out, whether it comes first or last', (_, change) => {
+    const slices = slicesOf(AXIAL);
+    const scout = { ...slices[3]!, instanceUid: slicesOf(AXIAL, {}, 'scout')[0]!.instanceUid, ...change };
+    for (const all of [[...slices, scout], [scout, ...slices]]) {
+      const built = buildVolume(all);
+      expect([order(built), built.leftOut]).toEqual([[0, 1, 2, 3, 4, 5, 6, 7, 8, 9], 1]);
+    }
+  });
+
+  it('does not choose between two halves of a series', () => {
+    const other = slicesOf(AXIAL, { rowDirection: [0, 0, 1] }, 'b');
+    expect(refusal([...slicesOf(AXIAL), ...other]).code).toBe('INCONSISTENT_GEOMETRY');
+  });
+
   it('refuses a stack that is sheared as by a tilted gantry', () => {
     const error = refusal(slicesOf(AXIAL).map((slice, k) => moved(slice, 0, k * 0.5, 0)));
     expect(error.code).toBe('INCONSISTENT_GEOMETRY');
