@@ -13,6 +13,7 @@ export interface DisplaySet {
   readonly SeriesDescription?: string;
   /** Of a segmentation: the images that it lies on. */
   readonly referencedDisplaySetInstanceUID?: string;
+  readonly imageIds?: readonly string[];
   readonly instances?: readonly { readonly FrameOfReferenceUID?: string }[];
 }
 
@@ -32,12 +33,24 @@ export interface ToastOptions {
   readonly action?: { readonly label: string; readonly onClick: () => void };
 }
 
+/** What a viewport looks at, in patient space (LPS, mm). */
+export interface Camera {
+  readonly position: readonly [number, number, number];
+  readonly focalPoint: readonly [number, number, number];
+  readonly viewUp: readonly [number, number, number];
+  readonly viewPlaneNormal: readonly [number, number, number];
+  /** Half the height of what is shown, mm. */
+  readonly parallelScale: number;
+}
+
 export interface CornerstoneViewport {
   /** Answers nothing before the viewport has pixels. */
   getImageData?(): unknown;
   getVolumeId?(): string | undefined;
   getProperties?(): { readonly voiRange?: { readonly lower: number; readonly upper: number } };
   setProperties?(properties: { readonly voiRange: { readonly lower: number; readonly upper: number } }): void;
+  getCamera?(): Camera;
+  setCamera?(camera: Camera): void;
   /** @param point in patient space, LPS mm. */
   jumpToWorld?(point: readonly number[]): void;
   render?(): void;
@@ -90,7 +103,10 @@ export interface OhifServices {
     subscribe(event: string, callback: () => void): Subscription;
   };
   readonly viewportGridService: {
-    readonly EVENTS: { readonly ACTIVE_VIEWPORT_ID_CHANGED: string };
+    readonly EVENTS: { readonly ACTIVE_VIEWPORT_ID_CHANGED: string; readonly LAYOUT_CHANGED: string };
+    setLayout(layout: {
+      numRows: number; numCols: number; layoutType: 'grid'; activeViewportId: string; findOrCreateViewport(position: number): object | undefined;
+    }): Promise<void>;
     subscribe(event: string, callback: () => void): Subscription;
     getState(): { readonly viewports: ReadonlyMap<string, Viewport>; readonly activeViewportId: string };
     setDisplaySetsForViewport(options: { viewportId: string; displaySetInstanceUIDs: readonly string[] }): void;
@@ -100,7 +116,7 @@ export interface OhifServices {
   };
   readonly segmentationService: {
     getSegmentation(segmentationId: string): { readonly representationData: { readonly Labelmap: Labelmap } } | undefined;
-    createLabelmapForDisplaySet(displaySet: DisplaySet, options: { label: string; segments: Record<number, { label: string; active: boolean }> }): Promise<string>;
+    createLabelmapForDisplaySet(displaySet: DisplaySet, options: { segmentationId?: string; label: string; segments: Readonly<Record<number, { label: string; active: boolean }>> }): Promise<string>;
     addSegmentationRepresentation(viewportId: string, options: { segmentationId: string; type: 'Labelmap' }): Promise<void>;
     setActiveSegmentation(viewportId: string, segmentationId: string): void;
     setActiveSegment(segmentationId: string, segment: number): void;
@@ -113,6 +129,8 @@ export interface OhifServices {
     jumpToSegmentCenter(segmentationId: string, segment: number, viewportId: string): void;
   };
   readonly hangingProtocolService: {
+    getState(): { readonly protocolId: string; readonly stageIndex: number };
+    setProtocol(protocolId: string, options: { stageIndex: number }): void;
     addCustomAttribute(id: string, name: string, callback: (metadata: { readonly SeriesInstanceUID?: string; readonly SeriesDescription?: string }) => unknown): void;
   };
   readonly syncGroupService: {

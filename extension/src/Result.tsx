@@ -5,9 +5,10 @@ import { OverlayControls } from './OverlayControls.tsx';
 import { Problem } from './Problem.tsx';
 import { Review } from './Review.tsx';
 import { ReportActions } from './ReportActions.tsx';
+import { UncertaintyMap } from './UncertaintyMap.tsx';
 import type { PanelProps } from './SegmentTumourPanel.tsx';
 import {
-  explain, fill, formatInstant, formatMl, formatMm, formatSequences, LOW_CONFIDENCE, MESSAGES,
+  explain, fill, formatInstant, formatMl, formatMm, formatSequences, IMPLAUSIBLE, LOW_CONFIDENCE, MESSAGES,
 } from './messages.ts';
 
 /** Reading order of the panel: what enhances first. */
@@ -16,12 +17,13 @@ const ROWS = [SEGMENTS[2], SEGMENTS[0], SEGMENTS[1]];
 export function Result(props: PanelProps & { readonly run: Run; readonly result: RunResult }) {
   const { state, language, run, result, onJump, onJumpToDiameters, onToggle, onShow } = props;
   const messages = MESSAGES[language];
-  const { volumesMl, enhancingDiametersMm, confidence, missing, contrastByPixels, lesions, volumeIntervalMl } = result;
+  const { volumesMl, enhancingDiametersMm, confidence, missing, contrastByPixels, lesions, volumeIntervalMl, implausible } = result;
   const shown = state.overlay === 'shown';
   return (
     <div className="cb-stack">
       {missing.length > 0 && <p className="cb-warning">{fill(messages.missing, { sequences: formatSequences(language, missing) })}</p>}
       {contrastByPixels && contrastByPixels !== 'confirmed' && <p className="cb-warning" data-cy="cerebloom-contrast">{messages.contrastByPixels[contrastByPixels]}</p>}
+      {(implausible ?? 0) >= IMPLAUSIBLE && <p className="cb-warning" data-cy="cerebloom-unlike">{messages.unlike}</p>}
       {confidence < LOW_CONFIDENCE && volumesMl.total > 0 && <p className="cb-warning" data-cy="cerebloom-low">{messages.confidenceLow}</p>}
       {volumesMl.total === 0 && <p className="cb-strong">{messages.noTumour}</p>}
       <table className="cb-volumes" aria-label={messages.volumes}>
@@ -55,7 +57,8 @@ export function Result(props: PanelProps & { readonly run: Run; readonly result:
       </table>
       {enhancingDiametersMm && (
         <p className="cb-between">
-          <span>{fill(messages.diameters, { longest: formatMm(language, enhancingDiametersMm.longest), perpendicular: formatMm(language, enhancingDiametersMm.perpendicular) })}</span>
+          <span>{fill(messages.diameters, { longest: formatMm(language, enhancingDiametersMm.longest), perpendicular: formatMm(language, enhancingDiametersMm.perpendicular) })}
+            {enhancingDiametersMm.imageNumber !== undefined && <span className="cb-note"> {fill(messages.onImage, { number: enhancingDiametersMm.imageNumber })}</span>}</span>
           {enhancingDiametersMm.centre && (
             <button type="button" className="cb-icon" onClick={onJumpToDiameters} disabled={!shown} aria-label={messages.jumpToDiameters} title={messages.jumpToDiameters} data-cy="cerebloom-diameters">
               <Target />
@@ -76,6 +79,7 @@ export function Result(props: PanelProps & { readonly run: Run; readonly result:
       )}
       <OverlayControls {...props} />
       <ConfidenceNote language={language} result={result} />
+      <UncertaintyMap {...props} />
       {state.overlay === 'loading' && <p role="status">{messages.overlayLoading}</p>}
       {state.overlayFailure && (
         <>

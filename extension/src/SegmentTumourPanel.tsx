@@ -1,4 +1,6 @@
+import type { PriorResult } from '../../inference-server/src/contract/priors.ts';
 import type { Sequence } from '../../inference-server/src/domain/study.ts';
+import { Change } from './Change.tsx';
 import { ModelChoice } from './ModelChoice.tsx';
 import { Problem } from './Problem.tsx';
 import { Progress } from './Progress.tsx';
@@ -25,6 +27,9 @@ export interface PanelProps {
   onJumpToDiameters(): void;
   onToggle(segment: number): void;
   onStyle(style: Partial<OverlayStyle>): void;
+  /** @param prior shown beside the present study; null goes back to that alone. */
+  onCompare(prior: PriorResult | null): void;
+  onUncertainty(): void;
 }
 
 export function SegmentTumourPanel(props: PanelProps) {
@@ -48,6 +53,7 @@ export function SegmentTumourPanel(props: PanelProps) {
         ? <Progress {...props} />
         : <>
           {ended && result && <Result {...props} run={ended} result={result} />}
+          {ended && result && <Change {...props} run={ended} />}
           {ended?.state === 'failed' && ended.error && (
             <Problem language={language} code={ended.error.code} detail={ended.error.message} explanation={explain(language, ended.error.code, null)} />
           )}

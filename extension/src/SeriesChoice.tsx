@@ -4,7 +4,6 @@ import { SEQUENCE_NAMES, SEQUENCES } from '../../inference-server/src/domain/stu
 import type { Sequence } from '../../inference-server/src/domain/study.ts';
 import { signed } from './inference-api.ts';
 import { fill, formatPercent, MESSAGES } from './messages.ts';
-import type { Messages } from './messages.ts';
 import { modelInUse } from './run-state.ts';
 import type { PanelProps } from './SegmentTumourPanel.tsx';
 
@@ -35,17 +34,19 @@ export function SeriesChoice({ state, language, onChooseSeries, folded }: PanelP
         const id = `cb-series-${sequence}`;
         return (
           <div key={sequence} className="cb-choice">
-            <label htmlFor={id}>{SEQUENCE_NAMES[sequence]}</label>
             <Thumbnail study={identified.studyInstanceUid} series={series} />
-            <select id={id} title={series && describe(series, messages)} value={uidOf(sequence)} onChange={event => onChooseSeries(sequence, event.target.value || null)} data-cy={id}
+            <p className="cb-between">
+              <label htmlFor={id}>{SEQUENCE_NAMES[sequence]}</label>
+              {series && <span className="cb-note">{fill(messages.images, { count: series.images })}{!chosen && ` · ${formatPercent(language, series.confidence)}`}</span>}
+            </p>
+            <select id={id} title={series && describe(series)} value={uidOf(sequence)} onChange={event => onChooseSeries(sequence, event.target.value || null)} data-cy={id}
               aria-label={fill(messages.chooseSeries, { sequence: SEQUENCE_NAMES[sequence] })} aria-describedby={`${id}-why`}>
               {(!series || !needed.includes(sequence)) && <option value={NONE}>{identified.used[sequence] ? messages.leaveOut : messages.noSeries}</option>}
               {[...images].sort((a, b) => Number(b.kind === sequence) - Number(a.kind === sequence)).map(one => (
-                <option key={one.seriesInstanceUid} value={one.seriesInstanceUid}>{describe(one, messages)}</option>
+                <option key={one.seriesInstanceUid} value={one.seriesInstanceUid}>{describe(one)}</option>
               ))}
             </select>
             <p id={`${id}-why`} className="cb-why" title={reasons.join('\n')}>
-              {series && !chosen && <>{formatPercent(language, series.confidence)} · </>}
               <span lang={chosen ? undefined : 'en'}>{reasons.join('; ')}</span>
             </p>
           </div>
@@ -54,15 +55,14 @@ export function SeriesChoice({ state, language, onChooseSeries, folded }: PanelP
       {unused.length > 0 && (
         <details className="cb-unused">
           <summary>{fill(unused.length === 1 ? messages.otherSeries.one : messages.otherSeries.many, { count: unused.length })}</summary>
-          <ul>{unused.map(one => <li key={one.seriesInstanceUid}>{describe(one, messages)} <span lang="en">({one.kind}: {one.reasons.join('; ')})</span></li>)}</ul>
+          <ul>{unused.map(one => <li key={one.seriesInstanceUid}>{describe(one)} <span lang="en">({one.kind}: {one.reasons.join('; ')})</span></li>)}</ul>
         </details>
       )}
     </details>
   );
 }
 
-const describe = ({ seriesNumber, description, images }: IdentifiedSeries, messages: Messages) =>
-  `${seriesNumber === null ? '' : `${seriesNumber} `}${description} · ${fill(messages.images, { count: images })}`;
+const describe = ({ seriesNumber, description }: IdentifiedSeries) => `${seriesNumber === null ? '' : `${seriesNumber} `}${description}`;
 
 /** The middle slice; decoration, as the name beside it says what it is. */
 function Thumbnail({ study, series }: { readonly study: string; readonly series: IdentifiedSeries | undefined }) {

@@ -1,6 +1,8 @@
+import type { OhifHost } from '../ohif.d.ts';
+import { toggleMpr } from './layouts.ts';
 import type { TumourSession } from './tumour-session.ts';
 
-export const getCommandsModule = (session: TumourSession) => ({
+export const getCommandsModule = (session: TumourSession, host: OhifHost) => ({
   definitions: {
     segmentTumour: { commandFn: () => session.segment() },
     cancelRun: { commandFn: () => session.cancel() },
@@ -12,6 +14,10 @@ export const getCommandsModule = (session: TumourSession) => ({
     acceptResult: { commandFn: () => session.review.accept() },
     editResult: { commandFn: () => session.review.edit() },
     rejectResult: { commandFn: () => session.review.askForReason(true) },
+    toggleTumourMpr: { commandFn: () => toggleMpr(host) },
+    toggleUncertainty: { commandFn: () => session.toggleUncertainty() },
+    jumpToDiameters: { commandFn: () => session.jumpToDiameters() },
+    compareWithPrior: { commandFn: () => session.compareWithLatest() },
     identifySeries: { commandFn: ({ studyInstanceUid }: { studyInstanceUid: string }) => session.identifySeries(studyInstanceUid) },
   },
   defaultContext: 'CORNERSTONE',

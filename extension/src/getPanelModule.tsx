@@ -24,6 +24,8 @@ function ConnectedPanel({ session }: { session: TumourSession }) {
       onJumpToDiameters={() => session.jumpToDiameters()}
       onStyle={style => session.styleOverlay(style)}
       onToggle={segment => session.toggleSegment(segment)}
+      onCompare={prior => void session.compare(prior)}
+      onUncertainty={() => void session.toggleUncertainty()}
     />
   );
 }

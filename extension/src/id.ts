@@ -8,4 +8,6 @@ export const BUTTON_ID = 'SegmentTumour';
 /** Customization that holds the toolbar button's definition; modes refer to it. */
 export const TOOLBAR_BUTTONS = 'cerebloom.toolbarButtons';
 
+/** Hanging protocol of one series in three planes. */
+export const PLANES_ID = 'cerebloom.threePlanes';
 export const PROTOCOL_ID = 'cerebloom.fourSequences';

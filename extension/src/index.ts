@@ -5,6 +5,7 @@ import { getHangingProtocolModule } from './getHangingProtocolModule.ts';
 import { getPanelModule } from './getPanelModule.tsx';
 import { EXTENSION_ID } from './id.ts';
 import { authorizeBy } from './inference-api.ts';
+import { offerPriorLink } from './link-prior.ts';
 import { offerLinkedWindows } from './link-windows.ts';
 import { TumourSession } from './tumour-session.ts';
 
@@ -20,10 +21,11 @@ export default {
   },
   onModeEnter: () => {
     offerLinkedWindows(host);
+    offerPriorLink(host, session.registration);
     session.enter();
   },
   onModeExit: () => session.leave(),
-  getCommandsModule: () => getCommandsModule(session),
+  getCommandsModule: () => getCommandsModule(session, host),
   getPanelModule: () => getPanelModule(session),
   getCustomizationModule,
   getHangingProtocolModule,

@@ -1,6 +1,8 @@
 import type { Me } from '../../inference-server/src/contract/callers.ts';
 import type { Model, ModelList } from '../../inference-server/src/contract/models.ts';
 import type { CreateReview, CreateRun, Problem, Run, RunEvent, RunPage } from '../../inference-server/src/contract/runs.ts';
+import type { PriorRegistration, Priors } from '../../inference-server/src/contract/priors.ts';
+import type { Uncertainty } from '../../inference-server/src/contract/uncertainty.ts';
 import type { StudySeries } from '../../inference-server/src/contract/studies.ts';
 
 const ROOT = '/api/v1';
@@ -50,6 +52,15 @@ export const getMe = (): Promise<Me> => ask('/me');
 export const reviewRun = (id: string, review: CreateReview): Promise<Run> => ask(`/runs/${encodeURIComponent(id)}/review`, review);
 
 export const getStudySeries = (studyInstanceUid: string): Promise<StudySeries> => ask(`/studies/${studyInstanceUid}/series`);
+
+/** Results on earlier studies of the same patient. */
+export const getPriors = (studyInstanceUid: string): Promise<Priors> => ask(`/studies/${studyInstanceUid}/priors`);
+
+/** How an earlier study's head lies on this one's; takes seconds the first time. */
+export const getRegistration = (runId: string, priorRunId: string): Promise<PriorRegistration> =>
+  ask(`/runs/${encodeURIComponent(runId)}/registration/${encodeURIComponent(priorRunId)}`);
+
+export const getUncertainty = (runId: string): Promise<Uncertainty> => ask(`/runs/${encodeURIComponent(runId)}/uncertainty`);
 
 /** The models that can run. */
 export async function listModels(): Promise<readonly Model[]> {

@@ -1,3 +1,4 @@
+import { CHANGE_MESSAGES } from './change-messages.ts';
 import type { Stage } from '../../inference-server/src/domain/run.ts';
 import { SEQUENCE_NAMES } from '../../inference-server/src/domain/study.ts';
 import type { Sequence } from '../../inference-server/src/domain/study.ts';
@@ -39,6 +40,8 @@ const en = {
     exchanged: 'T1 and T1ce were exchanged: their images show contrast in the other series. Check the choice below.',
     unseen: 'T1 and T1ce were told apart by their order alone; their images do not show it. Check the choice below.',
   },
+  unlike: 'The images look unlike those that the model was made from: check the series and the result with care.',
+  onImage: 'image {number}',
   images: '{count} images',
   queue: { one: 'Next in the queue', many: 'Number {position} in the queue' },
   timeLeft: 'about {time} left',
@@ -80,7 +83,7 @@ const en = {
   downloadSeg: 'Download the segmentation (DICOM SEG)',
   downloadSr: 'Download the report (DICOM SR)',
   downloadCsv: 'Download the measurements (CSV)',
-  hotkeys: { cancel: 'Cancel the segmentation', overlay: 'Tumour overlay on/off', outline: 'Tumour outline or area', next: 'Next part of the tumour', previous: 'Previous part of the tumour' },
+  hotkeys: { cancel: 'Cancel the segmentation', overlay: 'Tumour overlay on/off', outline: 'Tumour outline or area', next: 'Next part of the tumour', previous: 'Previous part of the tumour', mpr: 'Three planes and back', prior: 'Last earlier study beside this one and back', uncertainty: 'Uncertainty map on/off', diameters: 'Slice of the longest diameter' },
   confidenceNotCalibrated: 'This model has not been calibrated on labelled cases.',
   volumeInterval: 'The true volume is likely to lie between {low} and {high} mL.',
   madeBy: 'Model {model} {version}',
@@ -97,6 +100,13 @@ const en = {
   signIn: 'Sign in',
   seeResult: 'See result',
   why: 'Why',
+  priors: CHANGE_MESSAGES.en,
+  uncertainty: {
+    show: 'Uncertainty map',
+    meaning: 'Chance that a voxel is on the wrong side of the tumour’s outline, by the model’s own probabilities. Sure is not right: what the model overlooks is not shown.',
+    absent: 'This result has no map of its uncertainty. Segment again to make one.',
+    failed: 'The map could not be shown. Try again, or reload the page.',
+  },
 };
 export type Messages = typeof en;
 
@@ -122,6 +132,8 @@ const fr: Messages = {
     exchanged: 'T1 et T1ce ont été échangées : leurs images montrent le contraste dans l’autre série. Vérifiez le choix ci-dessous.',
     unseen: 'T1 et T1ce ont été distinguées par leur seul ordre ; leurs images ne le montrent pas. Vérifiez le choix ci-dessous.',
   },
+  unlike: 'Les images diffèrent de celles qui ont servi à construire le modèle : vérifiez les séries et le résultat avec soin.',
+  onImage: 'image {number}',
   images: '{count} images',
   queue: { one: 'Prochaine dans la file', many: 'Numéro {position} dans la file' },
   timeLeft: 'encore {time} environ',
@@ -163,7 +175,7 @@ const fr: Messages = {
   downloadSeg: 'Télécharger la segmentation (DICOM SEG)',
   downloadSr: 'Télécharger le compte rendu (DICOM SR)',
   downloadCsv: 'Télécharger les mesures (CSV)',
-  hotkeys: { cancel: 'Annuler la segmentation', overlay: 'Afficher ou masquer la tumeur', outline: 'Contour ou surface de la tumeur', next: 'Partie suivante de la tumeur', previous: 'Partie précédente de la tumeur' },
+  hotkeys: { cancel: 'Annuler la segmentation', overlay: 'Afficher ou masquer la tumeur', outline: 'Contour ou surface de la tumeur', next: 'Partie suivante de la tumeur', previous: 'Partie précédente de la tumeur', mpr: 'Trois plans, et retour', prior: 'Dernier examen antérieur côte à côte, et retour', uncertainty: 'Afficher ou masquer la carte d’incertitude', diameters: 'Coupe du plus grand diamètre' },
   confidenceNotCalibrated: 'Ce modèle n’a pas été étalonné sur des cas annotés.',
   volumeInterval: 'Le volume réel se situe probablement entre {low} et {high} mL.',
   madeBy: 'Modèle {model} {version}',
@@ -180,6 +192,13 @@ const fr: Messages = {
   signIn: 'Se connecter',
   seeResult: 'Voir',
   why: 'Pourquoi',
+  priors: CHANGE_MESSAGES.fr,
+  uncertainty: {
+    show: 'Carte d’incertitude',
+    meaning: 'Probabilité qu’un voxel soit du mauvais côté du contour de la tumeur, selon le modèle lui-même. Sûr ne veut pas dire juste : ce que le modèle ignore n’apparaît pas.',
+    absent: 'Ce résultat n’a pas de carte d’incertitude. Segmentez à nouveau pour en obtenir une.',
+    failed: 'La carte n’a pas pu être affichée. Réessayez, ou rechargez la page.',
+  },
 };
 
 export const MESSAGES: Record<Language, Messages> = { en, fr };
@@ -329,5 +348,7 @@ export function confidenceWord(language: Language, confidence: number): string {
   const { high, moderate, low } = MESSAGES[language].confidenceWords;
   return confidence >= 0.85 ? high : confidence >= LOW_CONFIDENCE ? moderate : low;
 }
+/** From here on (one figure of the images clearly outside what is typical) the panel asks for a check. */
+export const IMPLAUSIBLE = 1;
 /** Below this expected Dice the panel asks for a check. */
 export const LOW_CONFIDENCE = 0.7;

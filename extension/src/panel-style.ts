@@ -11,7 +11,7 @@ export const PANEL_STYLE = `
 .cb-stack { display: flex; flex-direction: column; gap: 10px; align-items: stretch; }
 .cb-row { display: flex; flex-wrap: wrap; gap: 8px; align-items: center; }
 .cb-note, .cb-why, .cb-fine, .cb-detail, .cb-unused { color: #a9b6cc; font-size: 12px; }
-.cb-why { grid-column: 3; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.cb-why { grid-column: 2; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden; overflow-wrap: anywhere; }
 .cb-fine { margin-top: auto; }
 .cb-strong { font-weight: 600; }
 .cb-number { font-variant-numeric: tabular-nums; min-width: 3.4em; text-align: right; }
@@ -31,14 +31,14 @@ export const PANEL_STYLE = `
 .cb-panel :is(button, select, textarea, summary, a):focus-visible { outline: 2px solid #5acce6; outline-offset: 1px; }
 
 .cb-series > summary, .cb-unused > summary { cursor: pointer; }
-.cb-choice { display: grid; grid-template-columns: 46px 40px 1fr; gap: 0 8px; align-items: center; margin-top: 6px; }
+.cb-choice { display: grid; grid-template-columns: 44px 1fr; gap: 2px 8px; align-items: center; margin-top: 6px; }
 .cb-choice select, .cb-panel textarea {
   min-width: 0; width: 100%; box-sizing: border-box; padding: 3px 4px; font: inherit;
   color: inherit; background: #04101c; border: 1px solid #6b7f9f; border-radius: 4px;
 }
-.cb-choice > :is(label, .cb-thumbnail) { grid-row: span 2; }
+.cb-choice > .cb-thumbnail { grid-row: span 3; }
 .cb-model { grid-template-columns: 46px 1fr; }
-.cb-thumbnail { width: 40px; height: 40px; object-fit: contain; border-radius: 3px; background: #000; }
+.cb-thumbnail { width: 44px; height: 44px; object-fit: contain; border-radius: 3px; background: #000; }
 .cb-between { display: flex; justify-content: space-between; align-items: center; gap: 8px; }
 .cb-overlay input { flex: 1; min-width: 60px; accent-color: #5acce6; }
 .cb-overlay [aria-pressed="true"] { background: #5acce6; color: #04101c; }
@@ -48,6 +48,23 @@ export const PANEL_STYLE = `
 .cb-unused { margin-top: 8px; }
 .cb-unused ul { list-style: none; margin-top: 4px; }
 
+.cb-change { display: flex; flex-direction: column; gap: 8px; }
+.cb-change > * + * { margin-top: 8px; }
+:is(.cb-change, .cb-rano) > summary { cursor: pointer; }
+.cb-figures { width: 100%; border-collapse: collapse; font-size: 12px; }
+.cb-figures th { text-align: left; font-weight: 400; padding: 2px 6px 2px 0; }
+.cb-figures td { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; padding-left: 6px; }
+.cb-figures td.cb-note { white-space: normal; text-align: left; }
+.cb-figures thead th { color: #a9b6cc; }
+.cb-figures thead th + th { text-align: right; }
+.cb-hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+.cb-chart { margin: 0; }
+.cb-chart svg { width: 100%; height: auto; }
+.cb-chart :is(polyline, .cb-axis) { fill: none; stroke-width: 1.5; }
+.cb-chart .cb-axis { stroke: #6b7f9f; stroke-width: 1; }
+
+.cb-legend { list-style: none; display: flex; flex-wrap: wrap; gap: 4px 14px; font-variant-numeric: tabular-nums; }
+.cb-uncertainty [aria-pressed="true"] { background: #5acce6; color: #04101c; }
 .cb-card { white-space: pre-wrap; overflow-wrap: anywhere; margin-top: 4px; }
 
 .cb-bar { flex: 1; height: 6px; border-radius: 3px; background: rgb(255 255 255 / 0.18); overflow: hidden; }

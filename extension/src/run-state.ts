@@ -1,5 +1,7 @@
 import type { Run, RunEvent } from '../../inference-server/src/contract/runs.ts';
 import type { Model } from '../../inference-server/src/contract/models.ts';
+import type { Priors, PriorRegistration, PriorResult } from '../../inference-server/src/contract/priors.ts';
+import type { Uncertainty } from '../../inference-server/src/contract/uncertainty.ts';
 import type { StudySeries } from '../../inference-server/src/contract/studies.ts';
 import { resultInForce } from './reviewed-result.ts';
 import type { Sequence } from '../../inference-server/src/domain/study.ts';
@@ -19,6 +21,20 @@ export interface OverlayStyle {
   readonly opacity: number;
   /** Areas with their outline, else the outline alone. */
   readonly fill: boolean;
+}
+
+/** An earlier study that is shown beside the present one. */
+export interface Comparison {
+  readonly prior: PriorResult;
+  readonly images: 'loading' | 'shown' | 'failed';
+  /** null while it is computed; 'failed' where the two can't be laid on each other. */
+  readonly registration: PriorRegistration | 'failed' | null;
+}
+
+/** The map of uncertainty: where the server has none, it is absent. */
+export interface UncertaintyView {
+  readonly view: 'hidden' | 'loading' | 'shown' | 'absent' | 'failed';
+  readonly map: Uncertainty | null;
 }
 
 /** Everything the panel shows. */
@@ -43,6 +59,10 @@ export interface PanelState {
   /** Segment numbers that the reader hid. */
   readonly hiddenSegments: readonly number[];
   readonly overlayStyle: OverlayStyle;
+  /** Earlier results of the patient; null until the server has said so. */
+  readonly priors: Priors | null;
+  readonly comparison: Comparison | null;
+  readonly uncertainty: UncertaintyView;
 }
 
 export const INITIAL: PanelState = {
@@ -59,6 +79,9 @@ export const INITIAL: PanelState = {
   overlayFailure: null,
   hiddenSegments: [],
   overlayStyle: { opacity: 0.5, fill: true },
+  priors: null,
+  comparison: null,
+  uncertainty: { view: 'hidden', map: null },
 };
 
 export type PanelEvent =
@@ -75,7 +98,10 @@ export type PanelEvent =
   | { readonly kind: 'overlay'; readonly overlay: OverlayState; readonly failure?: Failure }
   | { readonly kind: 'segment-toggled'; readonly segment: number }
   | { readonly kind: 'segments-hidden'; readonly segments: readonly number[] }
-  | { readonly kind: 'overlay-styled'; readonly style: Partial<OverlayStyle> };
+  | { readonly kind: 'overlay-styled'; readonly style: Partial<OverlayStyle> }
+  | { readonly kind: 'priors-found'; readonly priors: Priors }
+  | { readonly kind: 'compared'; readonly comparison: Comparison | null }
+  | { readonly kind: 'uncertainty'; readonly uncertainty: Partial<UncertaintyView> };
 
 export function reduce(state: PanelState, event: PanelEvent): PanelState {
   switch (event.kind) {
@@ -114,6 +140,12 @@ export function reduce(state: PanelState, event: PanelEvent): PanelState {
       return { ...state, hiddenSegments: event.segments };
     case 'overlay-styled':
       return { ...state, overlayStyle: { ...state.overlayStyle, ...event.style } };
+    case 'priors-found':
+      return event.priors.studyInstanceUid === state.studyInstanceUid ? { ...state, priors: event.priors } : state;
+    case 'compared':
+      return { ...state, comparison: event.comparison };
+    case 'uncertainty':
+      return { ...state, uncertainty: { ...state.uncertainty, ...event.uncertainty } };
   }
 }
 
@@ -140,7 +172,7 @@ function received(state: PanelState, run: Run): PanelState {
   if (run.studyInstanceUid !== state.studyInstanceUid) return state;
   const settled = { ...state, run, requesting: false, refusal: null };
   const sameResult = resultInForce(run)?.segSeriesUid === (state.run && resultInForce(state.run)?.segSeriesUid);
-  return sameResult ? settled : { ...settled, overlay: 'hidden', overlayFailure: null, hiddenSegments: [] };
+  return sameResult ? settled : { ...settled, overlay: 'hidden', overlayFailure: null, hiddenSegments: [], uncertainty: INITIAL.uncertainty };
 }
 
 /** A bar that goes back looks like a fault: within one run and state, progress only grows. */

@@ -41,26 +41,33 @@ export function onStudyInView({ servicesManager: { services } }: OhifHost, callb
   return () => subscriptions.forEach(subscription => subscription.unsubscribe());
 }
 
-/** Lets hanging protocols select series by what the server took them for (`t1`, `t1ce`, `t2`, `flair`). */
-export function offerToHangingProtocols({ servicesManager: { services } }: OhifHost, attribute: string, sequenceOf: (seriesInstanceUid: string) => string | null): void {
-  services.hangingProtocolService.addCustomAttribute(attribute, 'Sequence', ({ SeriesInstanceUID }) => SeriesInstanceUID ? sequenceOf(SeriesInstanceUID) : null);
+/** Calls back when viewports were arranged anew. @returns stops it. */
+export function onLayoutChange({ servicesManager: { services: { viewportGridService } } }: OhifHost, callback: () => void): () => void {
+  const subscription = viewportGridService.subscribe(viewportGridService.EVENTS.LAYOUT_CHANGED, callback);
+  return () => subscription.unsubscribe();
+}
+
+/** Lets hanging protocols select series by something that only we know of them. */
+export function offerToHangingProtocols({ servicesManager: { services } }: OhifHost, attribute: string, valueOf: (seriesInstanceUid: string) => string | number | boolean | null): void {
+  services.hangingProtocolService.addCustomAttribute(attribute, attribute, ({ SeriesInstanceUID }) => SeriesInstanceUID ? valueOf(SeriesInstanceUID) : null);
 }
 
 /**
  * Lays a stored DICOM-SEG over every viewport that shows its reference series or another series of the same
  * frame of reference (else over the active viewport, which then gets the reference series), without a reload.
  * @param signal stops it, so that it touches no viewport of a study or a mode that was left.
+ * @param mayReplace whether, where no viewport fits, the active one may get the reference series.
  * @returns OHIF's id of the segmentation.
  * @throws ShowError, or the signal's reason
  */
-export async function showSegmentation(host: OhifHost, stored: StoredSegmentation, signal: AbortSignal): Promise<string> {
+export async function showSegmentation(host: OhifHost, stored: StoredSegmentation, signal: AbortSignal, mayReplace = true): Promise<string> {
   const { services } = host.servicesManager;
   // Only once images are on screen: asking for one series earlier, OHIF's own first load would get that answer and miss the rest.
   await imagesOnScreen(host, signal);
-  const segmentationId = (await findDisplaySet(host, stored, signal)).displaySetInstanceUID;
+  const segmentationId = (await loadDisplaySet(host, stored.studyInstanceUid, stored.segSeriesUid, signal)).displaySetInstanceUID;
   const isShownIn = (viewportId: string) =>
     services.segmentationService.getSegmentationRepresentations(viewportId, { segmentationId }).length > 0;
-  for (const viewportId of await viewportsFor(host, stored, signal)) {
+  for (const viewportId of await viewportsFor(host, stored, signal, mayReplace)) {
     // The first viewport's overlay reaches the others of its frame of reference by OHIF's own synchronizer.
     let asked = -Infinity;
     await until(() => {
@@ -116,9 +123,10 @@ export function removeSegmentation(host: OhifHost, segmentationId: string): void
   }
 }
 
-async function findDisplaySet(host: OhifHost, { studyInstanceUid, segSeriesUid }: StoredSegmentation, signal: AbortSignal): Promise<DisplaySet> {
+/** The display set of a series, which OHIF is told of where it does not know it yet. @throws ShowError, or the signal's reason */
+export async function loadDisplaySet(host: OhifHost, studyInstanceUid: string, seriesInstanceUid: string, signal: AbortSignal): Promise<DisplaySet> {
   const { displaySetService } = host.servicesManager.services;
-  const find = () => displaySetService.getDisplaySetsForSeries(segSeriesUid)[0];
+  const find = () => displaySetService.getDisplaySetsForSeries(seriesInstanceUid)[0];
   const known = find();
   if (known) return known;
   const [source] = host.extensionManager.getActiveDataSource();
@@ -129,7 +137,7 @@ async function findDisplaySet(host: OhifHost, { studyInstanceUid, segSeriesUid }
   };
   forget();
   try {
-    await source!.retrieve.series.metadata({ StudyInstanceUID: studyInstanceUid, filters: { seriesInstanceUID: [segSeriesUid] }, madeInClient: true });
+    await source!.retrieve.series.metadata({ StudyInstanceUID: studyInstanceUid, filters: { seriesInstanceUID: [seriesInstanceUid] }, madeInClient: true });
   } finally {
     forget();
   }
@@ -145,12 +153,12 @@ async function imagesOnScreen(host: OhifHost, signal: AbortSignal): Promise<void
   await until(() => viewportsWithImages(host).length > 0, () => new ShowError('OVERLAY_NOT_LOADED', 'No image is on screen'), signal);
 }
 
-async function viewportsFor(host: OhifHost, { referenceSeriesUid }: StoredSegmentation, signal: AbortSignal): Promise<readonly string[]> {
+async function viewportsFor(host: OhifHost, { referenceSeriesUid }: StoredSegmentation, signal: AbortSignal, mayReplace: boolean): Promise<readonly string[]> {
   const { displaySetService, viewportGridService } = host.servicesManager.services;
   await imagesOnScreen(host, signal);
   const fitting = viewportsOfSeries(host, referenceSeriesUid);
   const [reference] = displaySetService.getDisplaySetsForSeries(referenceSeriesUid);
-  if (fitting.length > 0 || !reference) return fitting;
+  if (fitting.length > 0 || !reference || !mayReplace) return fitting;
   const { activeViewportId } = viewportGridService.getState();
   viewportGridService.setDisplaySetsForViewport({ viewportId: activeViewportId, displaySetInstanceUIDs: [reference.displaySetInstanceUID] });
   return [activeViewportId];
@@ -163,11 +171,13 @@ export function viewportsOfSeries(host: OhifHost, referenceSeriesUid: string): r
   const [reference] = displaySetService.getDisplaySetsForSeries(referenceSeriesUid);
   const shown = ({ displaySetInstanceUIDs }: Viewport) => displaySetService.getDisplaySetByUID(displaySetInstanceUIDs[0]!);
   const showsReference = (viewport: Viewport) => shown(viewport)?.SeriesInstanceUID === referenceSeriesUid;
+  // another study may share the frame of reference, and yet be of another day
+  const ofStudy = filled.filter(viewport => shown(viewport)?.StudyInstanceUID === reference?.StudyInstanceUID);
   const sharesFrame = (viewport: Viewport) => {
     const frame = frameOfReference(shown(viewport));
     return frame !== undefined && frame === frameOfReference(reference);
   };
-  return [...filled.filter(showsReference), ...filled.filter(viewport => !showsReference(viewport) && sharesFrame(viewport))].map(({ viewportId }) => viewportId);
+  return [...ofStudy.filter(showsReference), ...ofStudy.filter(viewport => !showsReference(viewport) && sharesFrame(viewport))].map(({ viewportId }) => viewportId);
 }
 
 const isLayerOf = ({ servicesManager: { services } }: OhifHost, viewportId: string, displaySetInstanceUid: string) =>
@@ -181,7 +191,8 @@ export function viewportsWith({ servicesManager: { services } }: OhifHost, segme
     services.segmentationService.getSegmentationRepresentations(viewportId, { segmentationId }).length > 0);
 }
 
-async function until<T>(check: () => T | false | undefined, error: () => Error, signal: AbortSignal): Promise<T> {
+/** Asks again and again. @throws what `error` makes after two minutes, or the signal's reason */
+export async function until<T>(check: () => T | false | undefined, error: () => Error, signal: AbortSignal): Promise<T> {
   const deadline = performance.now() + PATIENCE_MS;
   for (;;) {
     signal.throwIfAborted();

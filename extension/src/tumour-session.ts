@@ -3,18 +3,23 @@ import { isFinal } from '../../inference-server/src/domain/run.ts';
 import { SEGMENTS } from '../../inference-server/src/domain/label-map.ts';
 import { SEQUENCES } from '../../inference-server/src/domain/study.ts';
 import type { Sequence } from '../../inference-server/src/domain/study.ts';
+import type { PriorRegistration, PriorResult } from '../../inference-server/src/contract/priors.ts';
+import type { Uncertainty } from '../../inference-server/src/contract/uncertainty.ts';
 import type { OhifHost } from '../ohif.d.ts';
-import { SEQUENCE_ATTRIBUTE } from './getHangingProtocolModule.ts';
-import { ApiError, cancelRun, createRun, followRun, getRun, getStudySeries, listModels, listRuns } from './inference-api.ts';
+import { IN_VIEW_ATTRIBUTE, RANK_ATTRIBUTE, SEQUENCE_ATTRIBUTE } from './getHangingProtocolModule.ts';
+import { ApiError, cancelRun, createRun, followRun, getRun, getPriors, getRegistration, getStudySeries, getUncertainty, listModels, listRuns } from './inference-api.ts';
+import { isBeside, linkPrior, showBeside } from './compare-prior.ts';
+import { isInView, restoreLayout } from './layouts.ts';
+import { hideUncertainty, showUncertainty } from './show-uncertainty.ts';
 import { currentLanguage, explain, fill, formatMl, MESSAGES } from './messages.ts';
 import { hideToast, openPanel, showToast } from './notify-reader.ts';
 import { progressLine } from './progress-line.ts';
 import { resultInForce } from './reviewed-result.ts';
 import { ReviewSession } from './review-session.ts';
 import { INITIAL, reduce, runToShow } from './run-state.ts';
-import type { Failure, OverlayStyle, PanelEvent, PanelState } from './run-state.ts';
+import type { Comparison, Failure, OverlayStyle, PanelEvent, PanelState } from './run-state.ts';
 import {
-  jumpToPoint, jumpToSegment, offerToHangingProtocols, onStudyInView, removeSegmentation, setSegmentVisible, ShowError, showSegmentation,
+  jumpToPoint, jumpToSegment, offerToHangingProtocols, onLayoutChange, onStudyInView, removeSegmentation, setSegmentVisible, ShowError, showSegmentation,
   studyInView, styleSegmentation,
 } from './show-segmentation.ts';
 
@@ -63,7 +68,10 @@ export class TumourSession {
   /** A mode opens: the study is known once its first series are. */
   enter(): void {
     offerToHangingProtocols(this.host, SEQUENCE_ATTRIBUTE, uid => this.sequenceOf(uid));
-    this.stopWatching = onStudyInView(this.host, () => this.openStudyInView());
+    offerToHangingProtocols(this.host, RANK_ATTRIBUTE, uid => this.rankOf(uid));
+    offerToHangingProtocols(this.host, IN_VIEW_ATTRIBUTE, isInView);
+    const stops = [onStudyInView(this.host, () => this.openStudyInView()), onLayoutChange(this.host, () => void this.keepOverlay())];
+    this.stopWatching = () => stops.forEach(stop => stop());
   }
 
   leave(): void {
@@ -111,6 +119,69 @@ export class TumourSession {
     });
   }
 
+  /** Shows an earlier study beside this one, linked as soon as the server has laid the two heads on each other; null goes back. */
+  async compare(prior: PriorResult | null): Promise<void> {
+    const { run } = this.current;
+    if (!prior || !run?.result) {
+      this.dispatch({ kind: 'compared', comparison: null });
+      if (isBeside(this.host)) restoreLayout(this.host);
+      return;
+    }
+    const { signal } = this.leaving;
+    const now = () => (signal.aborted ? null : this.current.comparison);
+    this.dispatch({ kind: 'compared', comparison: { prior, images: 'loading', registration: null } });
+    const tell = (change: Partial<Comparison>) => {
+      const comparison = now();
+      if (comparison?.prior !== prior) return;
+      this.dispatch({ kind: 'compared', comparison: { ...comparison, ...change } });
+      const registration = this.registration();
+      if (registration) linkPrior(this.host, registration);
+    };
+    await Promise.all([
+      getRegistration(run.id, prior.runId).then(registration => tell({ registration }), () => tell({ registration: 'failed' })),
+      showBeside(this.host, run.result.referenceSeriesUid, prior, signal).then(() => this.keepOverlay()).then(() => {
+        this.jumpToLargest();
+        tell({ images: 'shown' });
+      }, () => tell({ images: 'failed' })),
+    ]);
+  }
+
+  /** The last earlier study beside this one, and back. */
+  async compareWithLatest(): Promise<void> {
+    const latest = this.current.priors?.results.at(-1);
+    if (this.current.comparison) await this.compare(null);
+    else if (latest) await this.compare(latest);
+  }
+
+  /** Lays the map of uncertainty over the images, the tumour drawn as its outline meanwhile, and takes it off again. */
+  async toggleUncertainty(): Promise<void> {
+    const { run, overlay, uncertainty: { view, map } } = this.current;
+    if (!run?.result || overlay !== 'shown' || view === 'loading') return;
+    if (view === 'shown') {
+      hideUncertainty(this.host, run.id);
+      this.dispatch({ kind: 'uncertainty', uncertainty: { view: 'hidden' } });
+      return this.drawOverlay();
+    }
+    const { signal } = this.leaving;
+    this.dispatch({ kind: 'uncertainty', uncertainty: { view: 'loading' } });
+    try {
+      const found = map ?? await getUncertainty(run.id);
+      await this.layUncertainty(run, found);
+      this.dispatch({ kind: 'uncertainty', uncertainty: { view: 'shown', map: found } });
+      this.drawOverlay();
+    } catch (error) {
+      if (signal.aborted) return;
+      const { code } = asFailure(error);
+      this.dispatch({ kind: 'uncertainty', uncertainty: { view: code === 'UNCERTAINTY_NOT_FOUND' ? 'absent' : 'failed' } });
+    }
+  }
+
+  /** From points of this study to those of the one beside it; null until both are there, so that no view of the prior's that comes up first turns this one. */
+  readonly registration = (): PriorRegistration | null => {
+    const { images, registration } = this.current.comparison ?? {};
+    return images === 'shown' && registration && registration !== 'failed' ? registration : null;
+  };
+
   chooseModel(modelId: string): void {
     this.dispatch({ kind: 'model-chosen', modelId });
   }
@@ -138,8 +209,7 @@ export class TumourSession {
         await show();
       }
       this.shownSegmentation = shown;
-      const [largest] = [...SEGMENTS].sort((a, b) => result.volumesMl[b.name] - result.volumesMl[a.name]);
-      if (result.volumesMl.total > 0) jumpToSegment(this.host, shown, largest!.number);
+      this.jumpToLargest();
       this.dispatch({ kind: 'overlay', overlay: 'shown' });
       styleSegmentation(this.host, shown, this.current.overlayStyle);
       await this.review.resume(run);
@@ -168,7 +238,7 @@ export class TumourSession {
 
   styleOverlay(style: Partial<OverlayStyle>): void {
     this.dispatch({ kind: 'overlay-styled', style });
-    if (this.shownSegmentation) styleSegmentation(this.host, this.shownSegmentation, this.current.overlayStyle);
+    this.drawOverlay();
   }
 
   toggleOutline(): void {
@@ -203,6 +273,44 @@ export class TumourSession {
   }
 
   private resultInForce = () => this.current.run && resultInForce(this.current.run);
+  private async layUncertainty({ id, studyInstanceUid, result }: Run, map: Uncertainty): Promise<void> {
+    const tumourId = this.shownSegmentation;
+    if (!result || !tumourId) return;
+    const label = MESSAGES[currentLanguage()].uncertainty.show;
+    await showUncertainty(this.host, map, { runId: id, studyInstanceUid, referenceSeriesUid: result.referenceSeriesUid, tumourId, label }, this.leaving.signal);
+  }
+
+  private jumpToLargest(): void {
+    const { volumesMl: volumes, enhancingDiametersMm: diameters } = this.current.run?.result ?? {};
+    // OHIF finds a segment's middle among the images as acquired; a point is found in planes of any direction
+    if (diameters?.centre) return this.jumpToDiameters();
+    const [largest] = [...SEGMENTS].sort((a, b) => volumes![b.name] - volumes![a.name]);
+    if (volumes && volumes.total > 0) this.jumpTo(largest!.number);
+  }
+
+  private drawOverlay(): void {
+    const { overlayStyle, uncertainty } = this.current;
+    if (this.shownSegmentation) styleSegmentation(this.host, this.shownSegmentation, uncertainty.view === 'shown' ? { ...overlayStyle, fill: false } : overlayStyle);
+  }
+
+  /** A layout that comes later shows the result too. */
+  private async keepOverlay(): Promise<void> {
+    if (this.current.comparison?.images === 'shown' && !isBeside(this.host)) this.dispatch({ kind: 'compared', comparison: null });
+    const { run, overlay } = this.current;
+    const result = run && resultInForce(run);
+    // a correction keeps itself in view
+    if (!result || overlay !== 'shown' || this.review.isEditing()) return;
+    const { signal } = this.leaving;
+    try {
+      const shown = await showSegmentation(this.host, { ...result, studyInstanceUid: run.studyInstanceUid }, signal, false);
+      if (shown !== this.shownSegmentation) return;
+      this.applyHidden(shown);
+      const { view, map } = this.current.uncertainty;
+      if (view === 'shown' && map) await this.layUncertainty(run, map);
+    } catch (error) {
+      if (!signal.aborted && !(error instanceof ShowError)) throw error;
+    }
+  }
 
   private leaveStudy(): void {
     this.review.leave();
@@ -215,6 +323,8 @@ export class TumourSession {
   private openStudyInView(): void {
     // looking at another study (a prior, say) must not end a correction
     const studyInstanceUid = this.review.isEditing() ? null : studyInView(this.host);
+    // the study beside is looked at for the present one
+    if (studyInstanceUid && studyInstanceUid === this.current.comparison?.prior.studyInstanceUid) return;
     if (studyInstanceUid) this.openStudy(studyInstanceUid);
   }
 
@@ -228,6 +338,8 @@ export class TumourSession {
     if (this.current.models.length === 0) {
       void this.orRefuse(async () => this.dispatch({ kind: 'models-listed', models: await listModels() }));
     }
+    // what is missing here takes nothing from the result itself
+    void getPriors(studyInstanceUid).then(priors => this.dispatch({ kind: 'priors-found', priors }), () => undefined);
     void this.orRefuse(async () => {
       const run = runToShow(await listRuns(studyInstanceUid));
       if (run && studyInstanceUid === this.current.studyInstanceUid) this.take(run);
@@ -315,9 +427,18 @@ export class TumourSession {
     }
   }
 
-  private sequenceOf(seriesInstanceUid: string): Sequence | null {
+  private seriesOf(sequence: Sequence): string | undefined {
     const { identified, choice } = this.current;
-    return SEQUENCES.find(sequence => (choice[sequence] ?? identified?.used[sequence]) === seriesInstanceUid) ?? null;
+    return choice[sequence] ?? identified?.used[sequence];
+  }
+
+  private sequenceOf(seriesInstanceUid: string): Sequence | null {
+    return SEQUENCES.find(sequence => this.seriesOf(sequence) === seriesInstanceUid) ?? null;
+  }
+
+  private rankOf(seriesInstanceUid: string): number | null {
+    const rank = SEQUENCES.map(sequence => this.seriesOf(sequence)).filter(uid => uid !== undefined).indexOf(seriesInstanceUid) + 1;
+    return rank > 0 ? rank : null;
   }
 
   private async orRefuse(work: () => Promise<void>): Promise<void> {

@@ -13,6 +13,7 @@ import { metrics } from './http/metrics.ts';
 import { modelsRouter } from './http/models.ts';
 import { pagesRouter } from './http/pages.ts';
 import { errorHandler, notFound, refuseOtherMethods } from './http/problem.ts';
+import { priorsRouter } from './http/priors.ts';
 import { requestId } from './http/request-id.ts';
 import { runDetailsRouter } from './http/run-details.ts';
 import { runsRouter } from './http/runs.ts';
@@ -45,7 +46,7 @@ export function buildApp(context: Context, appConfig: string, rules?: RoutingRul
 
   const api = [
     runsRouter({ ...context, models: context.catalogue }), runDetailsRouter({ ...context, artefactsFolder: artefactsFolder(config) }),
-    studiesRouter(context), workListRouter(context), modelsRouter(context), statisticsRouter(context), meRouter(), auditRouter(context),
+    studiesRouter(context), priorsRouter(context), workListRouter(context), modelsRouter(context), statisticsRouter(context), meRouter(), auditRouter(context),
   ];
   const operation = [readinessRouter({ ...context, rules }), metricsRoutes];
   for (const router of [...api, ...operation]) refuseOtherMethods(router);

@@ -63,7 +63,7 @@ async function compute(job: ComputeJob, tell: (progress: ComputeProgress) => voi
   return { ...kept.answer, secondsPerStage: { ...kept.answer.secondsPerStage, store: (performance.now() - begin) / 1000 } };
 }
 
-function toCompleted({ result, stored, referenceSeriesUid, seconds, identity, brainFoundBy }: SegmentedStudy, segOn: SegOn): Completed {
+function toCompleted({ result, stored, referenceSeriesUid, seconds, identity, brainFoundBy, diametersImage, implausible }: SegmentedStudy, segOn: SegOn): Completed {
   const { volumesMl, enhancingDiameters } = result.measurements;
   return {
     kind: 'completed', identity: workOf(identity, segOn), selection: result.selection, secondsPerStage: seconds,
@@ -72,10 +72,11 @@ function toCompleted({ result, stored, referenceSeriesUid, seconds, identity, br
       referenceSeriesUid, volumesMl: { total: volumesMl.total, necrotic: volumesMl.necrotic, edema: volumesMl.edema, enhancing: volumesMl.enhancing },
       enhancingDiametersMm: enhancingDiameters && {
         longest: enhancingDiameters.longestMm, perpendicular: enhancingDiameters.perpendicularMm, centre: [...midpoint(...enhancingDiameters.longestEndsMm)],
+        ...(diametersImage !== null && { imageNumber: diametersImage }),
       },
       lesions: lesionsInShort(result.measurements.lesionsMl), confidenceCalibrated: result.confidence.calibrated ?? false,
       ...(result.confidence.totalMl && { volumeIntervalMl: result.confidence.totalMl }),
-      confidence: result.confidence.overall, segmentConfidence: result.confidence.regions, missing: [...result.missing], brainFoundBy,
+      confidence: result.confidence.overall, segmentConfidence: result.confidence.regions, missing: [...result.missing], brainFoundBy, implausible,
       ...(result.selection.contrastByPixels && { contrastByPixels: result.selection.contrastByPixels }),
       ...(stored.alsoOn.length > 0 && { alsoOn: [...stored.alsoOn] }),
     },

@@ -10,6 +10,7 @@ import { ModelStore } from './adapters/model-store.ts';
 import { OrthancClient } from './adapters/orthanc-client.ts';
 import { OutboxRepository } from './adapters/outbox-repository.ts';
 import { Pseudonyms, pseudonymKeys } from './adapters/pseudonym.ts';
+import { AlignThreads } from './adapters/series-aligner.ts';
 import { ReviewThreads } from './adapters/review-writer.ts';
 import { RunRepository } from './adapters/run-repository.ts';
 import { StatisticsRepository } from './adapters/statistics-repository.ts';
@@ -18,6 +19,7 @@ import { TokenRepository } from './adapters/token-repository.ts';
 import { WorkRepository } from './adapters/work-repository.ts';
 import { WorkerRepository } from './adapters/worker-repository.ts';
 import { modelFolders, type Config } from './config.ts';
+import { PriorAlignment } from './flow/align-prior.ts';
 import type { ModelCatalogue, ReviewWriter, RunTraces, StudyDirectory } from './flow/ports.ts';
 import { RunFollowers } from './flow/follow-runs.ts';
 import { QueueView } from './flow/queue-view.ts';
@@ -44,6 +46,7 @@ export interface Context {
   readonly orthanc: OrthancClient;
   readonly studies: StudyDirectory;
   readonly reviewWriter: ReviewWriter;
+  readonly alignment: PriorAlignment;
   readonly mlflow: MlflowClient;
   readonly traces: RunTraces;
   readonly models: ModelStore;
@@ -73,7 +76,7 @@ export async function openContext(config: Config, part: 'gateway' | 'worker', st
   const traces = config.OTEL_EXPORTER_OTLP_ENDPOINT === undefined ? NO_TRACES : openTraces(config.OTEL_EXPORTER_OTLP_ENDPOINT, part);
   return {
     config, log, now, db, identities: config.OIDC_ISSUER === undefined ? undefined : new IdentityProvider({ issuer: config.OIDC_ISSUER, audience: config.OIDC_AUDIENCE!, roleClaim: config.OIDC_ROLE_CLAIM }), runs, queue, followers: new RunFollowers(runs, queue, log), work: new WorkRepository(db), index: new StudyIndex(orthanc, now), workers: new WorkerRepository(db, now), tokens: new TokenRepository(db, now),
-    audit: new AuditLog(db, now, auditKey(config.CEREBLOOM_HOME)), statistics: new StatisticsRepository(db), outbox: new OutboxRepository(db), orthanc, studies: orthanc, reviewWriter: new ReviewThreads(), mlflow, models,
+    audit: new AuditLog(db, now, auditKey(config.CEREBLOOM_HOME)), statistics: new StatisticsRepository(db), outbox: new OutboxRepository(db), orthanc, studies: orthanc, reviewWriter: new ReviewThreads(), alignment: new PriorAlignment(orthanc, new AlignThreads()), mlflow, models,
     availability: new ModelAvailability(models),
     catalogue: { manifest: async id => (await models.find(id ?? config.DEFAULT_MODEL)).manifest },
     pseudonyms,

@@ -97,7 +97,7 @@ describe.skipIf(!chromium)('the viewer', { timeout: RUN_MS + LOAD_MS }, () => {
     await page.waitForSelector('[data-cy="cb-series-flair"]', { timeout: LOAD_MS });
     await imagesIn(SEQUENCES.map(sequence => `cerebloom-${sequence}`));
     const taken = await Promise.all(SEQUENCES.map(sequence => page.locator(`[data-cy="cb-series-${sequence}"] option:checked`).innerText()));
-    expect(taken.map(text => text.replace(/^\d+ (.*) · .*$/, '$1'))).toEqual(['T1 MPRAGE', 'T1 MPRAGE post contrast', 'T2 SPACE', 'T2 FLAIR SPACE']);
+    expect(taken.map(text => text.replace(/^\d+ /, ''))).toEqual(['T1 MPRAGE', 'T1 MPRAGE post contrast', 'T2 SPACE', 'T2 FLAIR SPACE']);
     await expect(page.locator('#cb-series-t1ce-why').innerText()).resolves.toContain('contrast');
     await picture('2-ready');
   });

@@ -5,7 +5,7 @@ import type { DicomFile } from '../domain/run.ts';
 import type { InstanceUid, SeriesUid } from '../domain/uid.ts';
 
 interface Index {
-  readonly files: readonly { readonly sopInstanceUid: InstanceUid; readonly seriesUid: SeriesUid }[];
+  readonly files: readonly { readonly sopInstanceUid: InstanceUid; readonly seriesUid: SeriesUid; readonly attached?: boolean }[];
   readonly answer: unknown;
 }
 
@@ -30,8 +30,11 @@ export class PendingResults<Answer> {
     this.#mine.add(name);
     try {
       await mkdir(draft, { recursive: true, mode: 0o700 });
-      for (const [n, file] of files.entries()) await writeFile(join(draft, `${n}.dcm`), file.bytes, { mode: 0o600, flush: true });
-      const index: Index = { files: files.map(({ sopInstanceUid, seriesUid }) => ({ sopInstanceUid, seriesUid })), answer };
+      for (const [n, { bytes, attachment }] of files.entries()) {
+        await writeFile(join(draft, `${n}.dcm`), bytes, { mode: 0o600, flush: true });
+        if (attachment) await writeFile(join(draft, `${n}.attachment`), attachment, { mode: 0o600, flush: true });
+      }
+      const index: Index = { files: files.map(({ sopInstanceUid, seriesUid, attachment }) => ({ sopInstanceUid, seriesUid, attached: attachment !== undefined })), answer };
       await writeFile(join(draft, 'index.json'), JSON.stringify(index), { mode: 0o600, flush: true });
       await this.remove(identity);
       await rename(draft, join(this.#folder, identity));
@@ -48,7 +51,9 @@ export class PendingResults<Answer> {
     });
     if (text === undefined) return undefined;
     const index = JSON.parse(text) as Index;
-    const files = await Promise.all(index.files.map(async (uids, n) => ({ ...uids, bytes: await readFile(join(folder, `${n}.dcm`)) })));
+    const files = await Promise.all(index.files.map(async ({ attached, ...uids }, n) => ({
+      ...uids, bytes: await readFile(join(folder, `${n}.dcm`)), ...(attached && { attachment: await readFile(join(folder, `${n}.attachment`)) }),
+    })));
     return { files, answer: index.answer as Answer };
   }
 

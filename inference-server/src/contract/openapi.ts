@@ -4,11 +4,13 @@ import { AuditPage, AuditQuery } from './audit.ts';
 import { Me } from './callers.ts';
 import { Health } from './health.ts';
 import { ModelList } from './models.ts';
+import { PriorRegistration, Priors } from './priors.ts';
 import { ExportQuery } from './run-export.ts';
 import { RunDetails, RunLog } from './run-details.ts';
 import { CreateReview, CreateRun, ListRuns, Problem, Queue, ReviewHistory, Run, RunEvent, RunPage, UidText } from './runs.ts';
 import { Daily, DailyQuery, DashboardUrl, Dimensions, Failures, FailuresQuery, StagesQuery, StageTrends, Summary, SummaryQuery, Trends, TrendsQuery } from './statistics.ts';
 import { StudySeries } from './studies.ts';
+import { Uncertainty } from './uncertainty.ts';
 import { FindWork, WorkList } from './work-list.ts';
 
 const json = (schema: z.ZodType) => ({ 'application/json': { schema } });
@@ -106,6 +108,11 @@ export function openApi() {
           },
         },
       },
+      '/api/v1/runs/{id}/uncertainty': {
+        get: read('Where the model is unsure of the outline', Uncertainty, {
+          tags: ['Runs'], requestParams: { path: RUN_ID }, responses: { 404: problem('`RUN_NOT_FOUND`, `UNCERTAINTY_NOT_FOUND`'), 502: problem('`ORTHANC_UNAVAILABLE`') },
+        }),
+      },
       '/api/v1/runs/{id}/log': {
         get: read('Log lines of a run on this machine', RunLog, { tags: ['Runs'], requestParams: { path: RUN_ID }, responses: { 404: problem('`RUN_NOT_FOUND`') } }),
       },
@@ -126,6 +133,19 @@ export function openApi() {
         get: read('What each series was taken for, and why', StudySeries, {
           tags: ['Studies'], requestParams: { path: z.object({ uid: UidText }) },
           responses: { 404: problem('`STUDY_NOT_FOUND`'), 422: problem('`NOT_MR`'), 502: problem('`ORTHANC_UNAVAILABLE`') },
+        }),
+      },
+      '/api/v1/studies/{uid}/priors': {
+        get: read('Results on earlier studies of the same patient', Priors, {
+          tags: ['Studies'], requestParams: { path: z.object({ uid: UidText }) }, responses: { 404: problem('`STUDY_NOT_FOUND`'), 502: problem('`ORTHANC_UNAVAILABLE`') },
+        }),
+      },
+      '/api/v1/runs/{id}/registration/{prior}': {
+        get: read('Where a point of a run\'s reference series lies in that of an earlier one', PriorRegistration, {
+          tags: ['Runs'], description: 'Takes seconds the first time.', requestParams: { path: z.object({ id: z.string(), prior: z.string().describe('id of the earlier run') }) },
+          responses: {
+            404: problem('`RUN_NOT_FOUND`, `RESULT_NOT_FOUND`'), 409: problem('`RUN_NOT_COMPLETED`, `NOT_A_PRIOR`'), 422: problem('`ALIGNMENT_FAILED`'), 502: problem('`ORTHANC_UNAVAILABLE`'),
+          },
         }),
       },
       '/api/v1/models': { get: read('Installed models', ModelList, { tags: ['Models'] }) },

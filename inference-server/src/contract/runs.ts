@@ -48,6 +48,7 @@ export const RunResult = z.object({
   enhancingDiametersMm: z.object({
     longest: z.number(), perpendicular: z.number(),
     centre: z.tuple([z.number(), z.number(), z.number()]).optional().describe('middle of the longest, in patient space (LPS mm); absent in older runs'),
+    imageNumber: z.int().optional().describe('InstanceNumber of the image of the reference series on which they lie'),
   }).nullable(),
   lesions: Lesions.optional(),
   volumeIntervalMl: z.object({ low: Ml, high: Ml }).optional().describe('the whole tumour is likely to lie between these (made for nine of ten; docs/confidence.md tells how many it was); absent for a model without calibration'),
@@ -55,6 +56,7 @@ export const RunResult = z.object({
   confidence: z.number().min(0).max(1).describe('expected Dice of the whole tumour'),
   segmentConfidence: z.object({ wt: z.number().nullable(), tc: z.number().nullable(), et: z.number().nullable() }),
   missing: z.array(z.enum(SEQUENCES)),
+  implausible: z.number().nonnegative().optional().describe('how far figures of the images lie outside those of the heads that were looked at: 0 is typical, 1 a figure clearly outside; absent in older runs'),
   brainFoundBy: z.string().optional().describe('the network or method that found the brain, or that the study came without skull'),
   contrastByPixels: z.enum(CONTRAST_BY_PIXELS).optional().describe('what the pixels said of T1 and T1ce, where tags and names did not tell them apart'),
   alsoOn: z.array(z.object({ sequence: z.enum(SEQUENCES), seriesUid: UidText, segSeriesUid: UidText, segInstanceUid: UidText })).optional()

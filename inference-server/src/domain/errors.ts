@@ -156,7 +156,7 @@ export class RunRefusedError extends AppError {
 /** A request that is not as the contract says, or not possible in this state. */
 export class RequestError extends AppError {
   override readonly name = 'RequestError';
-  readonly code: 'INVALID_REQUEST' | 'MALFORMED_JSON' | 'BODY_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'NOT_FOUND' | 'METHOD_NOT_ALLOWED' | 'RUN_NOT_FOUND' | 'PICTURE_NOT_FOUND' | 'RUN_NOT_COMPLETED' | 'RUN_ENDED'
+  readonly code: 'INVALID_REQUEST' | 'MALFORMED_JSON' | 'BODY_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'NOT_FOUND' | 'METHOD_NOT_ALLOWED' | 'RUN_NOT_FOUND' | 'PICTURE_NOT_FOUND' | 'RUN_NOT_COMPLETED' | 'NOT_A_PRIOR' | 'UNCERTAINTY_NOT_FOUND' | 'RUN_ENDED'
     | 'REVIEW_CONFLICT' | 'NO_REVIEW' | 'RESULT_NOT_FOUND' | 'CORRECTION_INVALID';
   readonly httpStatus: number;
   constructor(code: RequestError['code'], httpStatus: number, message: string) {

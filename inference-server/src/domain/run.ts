@@ -65,6 +65,8 @@ export interface DicomFile {
   readonly sopInstanceUid: InstanceUid;
   readonly seriesUid: SeriesUid;
   readonly bytes: Uint8Array;
+  /** Kept beside the instance in Orthanc, and gone with it: what DICOM viewers need not know. */
+  readonly attachment?: Uint8Array;
 }
 
 /** A segmentation on another input series than the reference. */

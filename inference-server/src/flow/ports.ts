@@ -91,6 +91,18 @@ export interface Computer {
   close(): void;
 }
 
+/** Part 10 files of two series of one head; plain data, so that another thread may do it. */
+export interface AlignJob {
+  readonly fixed: readonly Uint8Array[];
+  readonly moving: readonly Uint8Array[];
+}
+
+/** Lays one series on another, where it takes no time from others. */
+export interface SeriesAligner {
+  /** @returns takes a point of the fixed series (LPS, mm) to the same point of the moving one. @throws AlignmentError */
+  align(job: AlignJob): Promise<RigidTransform>;
+}
+
 /** What the results of a decision are made from; plain data, so that another thread may do it. */
 export interface ReviewJob {
   /** Part 10 files of the reference series, in the order of its instances. */

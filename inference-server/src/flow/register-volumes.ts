@@ -41,7 +41,8 @@ export async function registerToReference(
   return Object.fromEntries(aligned);
 }
 
-async function align(registration: Registration, fixed: Volume, moving: Volume, sameFrame: boolean, signal?: AbortSignal) {
+/** @returns takes a point of the fixed volume to the same point of the moving one. @throws AlignmentError */
+export async function align(registration: Registration, fixed: Volume, moving: Volume, sameFrame: boolean, signal?: AbortSignal) {
   if (sameFrame && liesOn(fixed, moving)) return IDENTITY;
   try {
     return checkAlignment(fixed, moving, await registration.register(fixed, moving, sameFrame, signal), sameFrame);

@@ -7,14 +7,17 @@ import { GeometryError, SeriesMissingError } from '../domain/errors.ts';
 import { identityOf } from '../domain/identity.ts';
 import type { StageSeconds } from '../domain/progress.ts';
 import type { LabelMap } from '../domain/label-map.ts';
-import type { DicomFile, OnProgress, SegmentationResult, SegOn, Stage, StoredResult } from '../domain/run.ts';
+import type { DicomFile, Measurements, OnProgress, SegmentationResult, SegOn, Stage, StoredResult } from '../domain/run.ts';
 import { SEQUENCES, SEQUENCE_NAMES, type Sequence, type Series, type SeriesSelection, type Study } from '../domain/study.ts';
+import type { SliceSource } from '../domain/slice.ts';
 import type { SeriesUid, StudyUid } from '../domain/uid.ts';
 import type { Mask, Volume } from '../domain/volume.ts';
+import { implausibilityOf } from '../steps/evidence.ts';
 import { buildVolume, type BuiltVolume } from '../steps/build-volume.ts';
 import { selectSeries, withNextBest } from '../steps/select-series.ts';
 import type { BrainExtractor, Registration, ResultStore, StudySource, TumourModel } from './ports.ts';
 import { prepareVolumes, segmentPrepared } from './segment-volumes.ts';
+import { writeUncertainty } from './write-uncertainty.ts';
 import { isUnproven, settled, whichIsEnhanced } from './settle-contrast.ts';
 
 export interface SegmentDeps {
@@ -50,6 +53,10 @@ export interface SegmentedStudy {
   readonly files: readonly DicomFile[];
   readonly stored: StoredResult;
   readonly seconds: StageSeconds;
+  /** InstanceNumber (0020,0013) of the image on which the diameters lie; null where there are none, or the image has no number. */
+  readonly diametersImage: number | null;
+  /** How unlike those of a head the images are; 0 is typical (`implausibilityOf`). */
+  readonly implausible: number;
 }
 
 /**
@@ -91,7 +98,7 @@ export async function computeStudy(
     images = inTheirRoles(images, selection.used);
     prepared = await prepareVolumes(options(images));
   }
-  const { further, reference, brainFoundBy, labelMap, measurements, confidence, missing } = await segmentPrepared(prepared, options(images));
+  const { further, reference, brainFoundBy, labelMap, uncertainty, measurements, confidence, seen, missing } = await segmentPrepared(prepared, options(images));
   clock.stop();
   signal?.throwIfAborted();
 
@@ -102,10 +109,11 @@ export async function computeStudy(
     identity, header, sources, model: model.manifest, missing: result.missing, brainFoundBy, contrastByPixels: selection.contrastByPixels, used: mapValues(images, image => image.header.seriesUid),
   };
   const [seg, sr, others] = await clock.time('write', () => [
-    writeSegmentation(result.labelMap, origin), writeReport(result, origin), writeFurther(further, images, origin),
+    { ...writeSegmentation(result.labelMap, origin), attachment: writeUncertainty(uncertainty, sources) }, writeReport(result, origin), writeFurther(further, images, origin),
   ] as const);
   return {
-    result, identity, files: [seg, sr, ...others], brainFoundBy, referenceSeriesUid: header.seriesUid, referenceVolume: images[reference]!.built.volume, shown: header.burnedIn ? 'labels' : prepared.extracted ?? undefined, seconds: clock.seconds,
+    result, identity, files: [seg, sr, ...others], brainFoundBy, referenceSeriesUid: header.seriesUid, referenceVolume: images[reference]!.built.volume, shown: header.burnedIn ? 'labels' : prepared.extracted ?? undefined, seconds: clock.seconds, implausible: implausibilityOf(seen.input),
+    diametersImage: imageNumberOf(study, sources, measurements),
     stored: {
       studyUid, segSeriesUid: seg.seriesUid, segInstanceUid: seg.sopInstanceUid, srSeriesUid: sr.seriesUid, srInstanceUid: sr.sopInstanceUid,
       alsoOn: others.map(({ on, seriesUid, sopInstanceUid }) => ({ sequence: on, seriesUid: images[on]!.header.seriesUid, segSeriesUid: seriesUid, segInstanceUid: sopInstanceUid })),
@@ -117,6 +125,11 @@ export async function computeStudy(
 function nothingToSee(channels: readonly Sequence[], { identities }: SeriesSelection): SeriesMissingError {
   const kinds = Map.groupBy(identities, ({ kind }) => kind);
   return new SeriesMissingError(channels.map(sequence => SEQUENCE_NAMES[sequence]), [...kinds].map(([kind, { length }]) => `${length} ${kind}`).join(', '));
+}
+
+function imageNumberOf({ series }: Study, sources: readonly SliceSource[], { enhancingDiameters }: Measurements): number | null {
+  const source = enhancingDiameters && sources[enhancingDiameters.slice];
+  return series.flatMap(({ instances }) => instances).find(({ uid }) => uid === source?.instanceUid)?.instanceNumber ?? null;
 }
 
 interface SeriesImages {

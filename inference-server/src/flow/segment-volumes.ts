@@ -15,6 +15,7 @@ import { measure } from '../steps/measure.ts';
 import { boxInView, boxOfNonZero, fitsModel, modelGridAround, unionOfBoxes, viewAlong } from '../steps/model-grid.ts';
 import { scalingOf } from '../steps/normalise.ts';
 import { resample } from '../steps/resample.ts';
+import { uncertaintyOf } from '../steps/uncertainty.ts';
 import { toLabelMap } from '../steps/to-label-map.ts';
 import { inferTumour } from './infer-tumour.ts';
 import type { BrainExtractor, TumourModel } from './ports.ts';
@@ -45,6 +46,8 @@ export interface VolumesResult {
   /** With `onEach`: on the native grid of each other volume. */
   readonly further: Partial<Record<Sequence, LabelMap>>;
   readonly measurements: Measurements;
+  /** Levels of uncertainty, on the same grid. */
+  readonly uncertainty: LabelMap;
   readonly confidence: Confidence;
   readonly probabilities: TumourProbabilities;
   /** What the confidence rests on. */
@@ -135,7 +138,7 @@ export async function segmentPrepared(
     own: confidenceOf(probabilities, brain), agreement, members, measurements, missing, input: inputEvidence(onGrid, reference, view, manifest.axes, viewBox, brain.voxels),
   };
   return {
-    labelMap, further: onEach ? labelOthers(volumes, registered, reference, probabilities, manifest.axes) : {}, measurements, probabilities, seen,
+    labelMap, uncertainty: uncertaintyOf(probabilities, head.geometry, manifest.axes), further: onEach ? labelOthers(volumes, registered, reference, probabilities, manifest.axes) : {}, measurements, probabilities, seen,
     confidence: calibratedConfidence(seen, manifest.calibration), missing,
     reference, brainFoundBy: stripped ? ALREADY_STRIPPED : brainExtractor.name,
   };

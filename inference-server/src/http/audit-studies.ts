@@ -44,10 +44,10 @@ export function auditStudies(audit: AuditLog, now: () => number): RequestHandler
 export function auditViews(audit: AuditLog, now: () => number): RequestHandler {
   const write = accessWriter(audit, now);
   return async (req, _res, next) => {
-    const study = /^\/studies\/([0-9.]{1,64})\/series\/?$/.exec(req.path)?.[1];
+    const [, study, what] = /^\/studies\/([0-9.]{1,64})\/(series|priors)\/?$/.exec(req.path) ?? [];
     const run = /^\/runs\/([0-9a-f-]{36})\/picture\/?$/.exec(req.path)?.[1];
     if (/^\/work-list\/?$/i.test(req.path) && req.method === 'POST') await write(req, 'study.view', null, 'work list');
-    else if (study !== undefined) await write(req, 'study.view', study, 'series');
+    else if (study !== undefined) await write(req, 'study.view', study, what);
     else if (run !== undefined) await write(req, 'study.view', run, 'picture');
     next();
   };

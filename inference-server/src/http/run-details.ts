@@ -3,10 +3,12 @@ import { join } from 'node:path';
 import { Router } from 'express';
 import { readRunLog } from '../adapters/log-reader.ts';
 import type { MlflowClient } from '../adapters/mlflow-client.ts';
+import type { OrthancClient } from '../adapters/orthanc-client.ts';
 import type { OutboxRepository } from '../adapters/outbox-repository.ts';
 import type { RunRecord, RunRepository } from '../adapters/run-repository.ts';
 import type { RunDetails } from '../contract/run-details.ts';
 import { RequestError } from '../domain/errors.ts';
+import type { InstanceUid } from '../domain/uid.ts';
 import { SEQUENCES } from '../domain/study.ts';
 import { absent, PICTURE } from '../flow/publish-runs.ts';
 import { requires } from './access.ts';
@@ -15,6 +17,7 @@ import { existingRun } from './runs.ts';
 interface RunDetailsDeps {
   readonly runs: RunRepository;
   readonly outbox: Pick<OutboxRepository, 'mlflowRunOf'>;
+  readonly orthanc: Pick<OrthancClient, 'attachment'>;
   readonly mlflow: Pick<MlflowClient, 'experimentId' | 'getRun' | 'getArtifact'>;
   readonly config: { readonly CEREBLOOM_HOME: string };
   /** Where a run's picture waits until MLflow has it: `<folder>/<runId>/result.png`. */
@@ -24,7 +27,7 @@ interface RunDetailsDeps {
 const LOG_LINES = 500;
 
 /** What one run's page shows beside the run itself. */
-export function runDetailsRouter({ runs, outbox, mlflow, config, artefactsFolder }: RunDetailsDeps): Router {
+export function runDetailsRouter({ runs, outbox, orthanc, mlflow, config, artefactsFolder }: RunDetailsDeps): Router {
   const router = Router();
 
   router.get('/runs/:id/details', requires('view'), async (req, res) => {
@@ -36,6 +39,14 @@ export function runDetailsRouter({ runs, outbox, mlflow, config, artefactsFolder
     const picture = await readFile(join(artefactsFolder, id, PICTURE)).catch(absent) ?? await publishedPicture(id);
     if (!picture) throw new RequestError('PICTURE_NOT_FOUND', 404, 'The run has no picture of its result');
     res.type('png').set('Cache-Control', 'private, max-age=3600').send(Buffer.from(picture));
+  });
+
+  router.get('/runs/:id/uncertainty', requires('view'), async (req, res) => {
+    const { result } = await existingRun(runs, req.params.id as string);
+    const kept = result && await orthanc.attachment(result.segInstanceUid as InstanceUid);
+    if (!kept) throw new RequestError('UNCERTAINTY_NOT_FOUND', 404, 'The run has no map of its uncertainty; segment the study again to make one');
+    // as it was written: its instance never changes
+    res.type('json').set('Cache-Control', 'private, max-age=3600').send(Buffer.from(kept));
   });
 
   router.get('/runs/:id/log', requires('view'), async (req, res) => {

@@ -23,6 +23,11 @@ describe('a result that waits to be stored', () => {
     expect(found.files.map(({ sopInstanceUid, bytes }) => [sopInstanceUid, [...bytes]])).toEqual([['1.2', [1, 2]], ['1.3', [3]]]);
   });
 
+  it('brings what belongs to a file back with it', async () => {
+    await pending.keep('abc', [{ ...file('1.2', [1]), attachment: Uint8Array.of(7, 8) }, file('1.3', [3])], { volume: 30 });
+    expect((await pending.find('abc'))!.files.map(({ attachment }) => attachment && [...attachment])).toEqual([[7, 8], undefined]);
+  });
+
   it('replaces an earlier one of the same identity, and leaves no draft', async () => {
     await pending.keep('abc', [file('1.2', [1])], { volume: 1 });
     await pending.keep('abc', [file('1.2', [2])], { volume: 2 });

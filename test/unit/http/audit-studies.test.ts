@@ -46,15 +46,16 @@ describe('the audit of studies', () => {
     expect(await lines('mlflow.change')).toEqual([['the-admin', 'POST /ajax-api/2.0/mlflow/runs/delete', 'success']]);
   });
 
-  it('has a line of who sees the work list, the series and the picture of a result, however often', async () => {
+  it('has a line of who sees the work list, the series, the earlier results and the picture of a result, however often', async () => {
     const id = '01987654-3210-7abc-8def-0123456789ab';
     for (let n = 0; n < 3; n++) {
       await ask('reader', '/api/v1/work-list', { method: 'POST', body: '{}', headers: { 'Content-Type': 'application/json' } });
       await ask('reader', '/api/v1/studies/1.9/series');
+      await ask('reader', '/api/v1/studies/1.9/priors');
       await ask('reader', `/api/v1/runs/${id}/picture`);
     }
-    expect((await gateway.context.audit.search({ actor: 'the-reader', limit: 3 })).map(({ action, object, detail }) => [action, object, detail])).toEqual([
-      ['study.view', id, 'picture'], ['study.view', '1.9', 'series'], ['study.view', null, 'work list'],
+    expect((await gateway.context.audit.search({ actor: 'the-reader', limit: 4 })).map(({ action, object, detail }) => [action, object, detail])).toEqual([
+      ['study.view', id, 'picture'], ['study.view', '1.9', 'priors'], ['study.view', '1.9', 'series'], ['study.view', null, 'work list'],
     ]);
   });
 });
