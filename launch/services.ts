@@ -32,6 +32,8 @@ export interface OrthancOptions {
   readonly stableAgeSeconds?: number;
   /** Who may connect to the DICOM port, and how; anyone in plain DICOM where absent. */
   readonly dicomAccess?: DicomAccess;
+  /** Over the template's. */
+  readonly settings?: Readonly<Record<string, unknown>>;
 }
 
 export interface DicomAccess {
@@ -44,6 +46,7 @@ export interface DicomAccess {
 /** Where Debian and Ubuntu put it. */
 export const ORTHANC_BINARY = '/usr/sbin/Orthanc';
 export const DICOMWEB_PLUGIN = '/usr/share/orthanc/plugins/libOrthancDicomWeb.so';
+export const ORTHANC_POSTGRES_PLUGIN = '/usr/share/orthanc/plugins/libOrthancPostgreSQLIndex.so';
 const ORTHANC_TEMPLATE = join(ROOT, 'orthanc-config/orthanc.json');
 
 /** Orthanc, ready. @throws LaunchError */
@@ -102,6 +105,7 @@ function orthancConfig(options: OrthancOptions, folder: string): object {
     IndexDirectory: join(folder, 'index'),
     TemporaryDirectory: folder,
     Plugins: dicomWeb ? [DICOMWEB_PLUGIN] : [],
+    ...options.settings,
   };
 }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { execute, explain } from './execute.ts';
 import { LaunchError } from './launch-error.ts';
 import { step } from './progress.mjs';
-import { DICOMWEB_PLUGIN, ORTHANC_BINARY } from './services.ts';
+import { DICOMWEB_PLUGIN, ORTHANC_BINARY, ORTHANC_POSTGRES_PLUGIN } from './services.ts';
 
 /** A Debian or Ubuntu package, and a file that is there once it is installed (by whichever way). */
 export interface SystemPackage {
@@ -23,6 +23,8 @@ export const TEST_PACKAGES: readonly SystemPackage[] = [
   { name: 'chromium', file: '/usr/bin/chromium' },
   { name: 'docker-compose', file: '/usr/bin/docker-compose' },
   { name: 'prometheus', file: '/usr/bin/prometheus' },
+  { name: 'orthanc-postgresql', file: ORTHANC_POSTGRES_PLUGIN },
+  { name: 'faketime', file: '/usr/bin/faketime' },
 ];
 
 /** @returns the names of those that are not there. */

@@ -1,7 +1,7 @@
 import express, { type Express, type RequestHandler } from 'express';
 import type { RoutingRules } from './adapters/routing-file.ts';
 import { isHttps } from './config.ts';
-import { artefactsFolder, type Context } from './context.ts';
+import type { Context } from './context.ts';
 import { auditRefusals, authenticate, requires } from './http/access.ts';
 import { auditViews } from './http/audit-studies.ts';
 import { auditRouter } from './http/audit.ts';
@@ -45,7 +45,7 @@ export function buildApp(context: Context, appConfig: string, rules?: RoutingRul
   app.use(authenticate({ ...context, auth: config.AUTH }));
 
   const api = [
-    runsRouter({ ...context, models: context.catalogue }), runDetailsRouter({ ...context, artefactsFolder: artefactsFolder(config) }),
+    runsRouter({ ...context, models: context.catalogue }), runDetailsRouter(context),
     studiesRouter(context), priorsRouter(context), workListRouter(context), modelsRouter(context), statisticsRouter(context), meRouter(), auditRouter(context),
   ];
   const operation = [readinessRouter({ ...context, rules }), metricsRoutes];

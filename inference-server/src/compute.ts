@@ -1,5 +1,3 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { findBrainExtractor } from './adapters/brain-extractor.ts';
 import { ElastixRegistration } from './adapters/elastix-registration.ts';
@@ -7,14 +5,13 @@ import { openLog } from './adapters/logger.ts';
 import type { OnnxModel } from './adapters/onnx-model.ts';
 import { PendingResults } from './adapters/pending-results.ts';
 import { modelFolders, readConfig } from './config.ts';
-import { artefactsFolder, openModels, openOrthanc, pendingFolder } from './context.ts';
+import { openModels, openOrthanc, pendingFolder } from './context.ts';
 import type { ComputeEnd, ComputeJob, ComputeProgress } from './contract/compute.ts';
 import { AppError, diskFull, isDiskFull, StudyNotFoundError, UpstreamError } from './domain/errors.ts';
 import { midpoint } from './domain/geometry.ts';
 import { workOf } from './domain/identity.ts';
 import type { SegOn } from './domain/run.ts';
 import { lesionsInShort } from './domain/lesions.ts';
-import { PICTURE } from './flow/publish-runs.ts';
 import { computeStudy, type SegmentedStudy } from './flow/segment-study.ts';
 import { drawResult } from './steps/draw-result.ts';
 
@@ -23,7 +20,7 @@ const config = readConfig(process.env);
 const log = openLog({ home: config.CEREBLOOM_HOME, level: config.LOG_LEVEL, part: 'compute', rotates: false });
 const orthanc = openOrthanc(config, config.ORTHANC_PATIENCE_MS);
 const models = openModels(config);
-const pending = new PendingResults<Completed>(pendingFolder(config));
+const pending = new PendingResults<Omit<Completed, 'picture'>>(pendingFolder(config));
 type Completed = Extract<ComputeEnd, { kind: 'completed' }>;
 
 let loaded: OnnxModel | undefined;
@@ -46,9 +43,9 @@ async function compute(job: ComputeJob, tell: (progress: ComputeProgress) => voi
       source: orthanc, model: await loadModel(job.model), brainExtractor: await findBrainExtractor(modelFolders(config), config.INFERENCE_THREADS),
       registration: new ElastixRegistration(), onProgress: (stage, within) => tell({ kind: 'progress', stage, within }),
     }, { studyUid: job.studyUid, selection: job.selection, segOn: job.segOn });
-    await keepPicture(job.runId, segmented);
-    kept = { files: [...segmented.files], answer: toCompleted(segmented, job.segOn) };
-    await pending.keep(job.identity, kept.files, kept.answer);
+    const { referenceVolume, result, shown } = segmented;
+    kept = { files: [...segmented.files], picture: drawResult(referenceVolume, result.labelMap, shown), answer: toCompleted(segmented, job.segOn) };
+    await pending.keep(job.identity, kept);
   }
   tell({ kind: 'progress', stage: 'store', within: 0 });
   // a result would bring back a study that someone has deleted meanwhile
@@ -60,10 +57,10 @@ async function compute(job: ComputeJob, tell: (progress: ComputeProgress) => voi
   await orthanc.store(kept.files);
   log.info({ runId: job.runId, files: kept.files.length, milliseconds: Math.round(performance.now() - begin) }, 'Orthanc has the results');
   await pending.remove(job.identity);
-  return { ...kept.answer, secondsPerStage: { ...kept.answer.secondsPerStage, store: (performance.now() - begin) / 1000 } };
+  return { ...kept.answer, picture: kept.picture, secondsPerStage: { ...kept.answer.secondsPerStage, store: (performance.now() - begin) / 1000 } };
 }
 
-function toCompleted({ result, stored, referenceSeriesUid, seconds, identity, brainFoundBy, diametersImage, implausible }: SegmentedStudy, segOn: SegOn): Completed {
+function toCompleted({ result, stored, referenceSeriesUid, seconds, identity, brainFoundBy, diametersImage, implausible }: SegmentedStudy, segOn: SegOn): Omit<Completed, 'picture'> {
   const { volumesMl, enhancingDiameters } = result.measurements;
   return {
     kind: 'completed', identity: workOf(identity, segOn), selection: result.selection, secondsPerStage: seconds,
@@ -81,13 +78,6 @@ function toCompleted({ result, stored, referenceSeriesUid, seconds, identity, br
       ...(stored.alsoOn.length > 0 && { alsoOn: [...stored.alsoOn] }),
     },
   };
-}
-
-/** For MLflow; the publisher takes it from there. */
-async function keepPicture(runId: string, { referenceVolume, shown, result }: SegmentedStudy): Promise<void> {
-  const folder = join(artefactsFolder(config), runId);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  await writeFile(join(folder, PICTURE), drawResult(referenceVolume, result.labelMap, shown), { mode: 0o600 });
 }
 
 async function toEnd(error: unknown, { runId, identity }: ComputeJob): Promise<ComputeEnd> {

@@ -24,6 +24,8 @@ const Env = z.object({
   PSEUDONYM_KEY: z.string().min(32).optional(),
   /** Station names of scanners and names of institutions, with semicolons between, that statistics may show as they are; of all others they have pseudonyms. */
   STATISTICS_NAMES: z.string().default(''),
+  /** Seals the audit log; made at the first start where absent. The same for all gateways of a database. */
+  AUDIT_KEY: z.string().min(32).optional(),
   INFERENCE_TIMEOUT_MS: z.coerce.number().positive().default(600_000),
   /** Runs that may wait; more are refused until some are done. Routed studies wait in Orthanc at four fifths of it. */
   QUEUE_LIMIT: z.coerce.number().int().positive().default(1_000),

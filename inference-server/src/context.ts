@@ -9,6 +9,7 @@ import { ModelAvailability } from './adapters/model-availability.ts';
 import { ModelStore } from './adapters/model-store.ts';
 import { OrthancClient } from './adapters/orthanc-client.ts';
 import { OutboxRepository } from './adapters/outbox-repository.ts';
+import { PictureRepository } from './adapters/picture-repository.ts';
 import { Pseudonyms, pseudonymKeys } from './adapters/pseudonym.ts';
 import { AlignThreads } from './adapters/series-aligner.ts';
 import { ReviewThreads } from './adapters/review-writer.ts';
@@ -43,6 +44,7 @@ export interface Context {
   readonly identities: IdentityProvider | undefined;
   readonly statistics: StatisticsRepository;
   readonly outbox: OutboxRepository;
+  readonly pictures: PictureRepository;
   readonly orthanc: OrthancClient;
   readonly studies: StudyDirectory;
   readonly reviewWriter: ReviewWriter;
@@ -58,6 +60,8 @@ export interface Context {
   close(): Promise<void>;
 }
 
+/** A database server that starts together with this process, or again, takes a while. */
+const DATABASE_PATIENCE_MS = 45_000;
 /** A caller waits for the gateway's answer; a worker's run can wait longer. */
 const GATEWAY_PATIENCE_MS = 2_000;
 
@@ -67,7 +71,7 @@ export async function openContext(config: Config, part: 'gateway' | 'worker', st
   const now = Date.now;
   const pseudonyms = openPseudonyms(config);
   pseudonyms.generation(); // a missing or bad key stops the start
-  const db = await openDatabase(config.DATABASE_URL ?? `sqlite:${join(config.CEREBLOOM_HOME, 'cerebloom.db')}`);
+  const db = await openDatabase(config.DATABASE_URL ?? `sqlite:${join(config.CEREBLOOM_HOME, 'cerebloom.db')}`, DATABASE_PATIENCE_MS);
   const runs = new RunRepository(db, statisticsListener);
   const queue = new QueueView(runs, now);
   const orthanc = openOrthanc(config, GATEWAY_PATIENCE_MS);
@@ -76,7 +80,7 @@ export async function openContext(config: Config, part: 'gateway' | 'worker', st
   const traces = config.OTEL_EXPORTER_OTLP_ENDPOINT === undefined ? NO_TRACES : openTraces(config.OTEL_EXPORTER_OTLP_ENDPOINT, part);
   return {
     config, log, now, db, identities: config.OIDC_ISSUER === undefined ? undefined : new IdentityProvider({ issuer: config.OIDC_ISSUER, audience: config.OIDC_AUDIENCE!, roleClaim: config.OIDC_ROLE_CLAIM }), runs, queue, followers: new RunFollowers(runs, queue, log), work: new WorkRepository(db), index: new StudyIndex(orthanc, now), workers: new WorkerRepository(db, now), tokens: new TokenRepository(db, now),
-    audit: new AuditLog(db, now, auditKey(config.CEREBLOOM_HOME)), statistics: new StatisticsRepository(db), outbox: new OutboxRepository(db), orthanc, studies: orthanc, reviewWriter: new ReviewThreads(), alignment: new PriorAlignment(orthanc, new AlignThreads()), mlflow, models,
+    audit: new AuditLog(db, now, auditKey(config.CEREBLOOM_HOME, config.AUDIT_KEY)), statistics: new StatisticsRepository(db), outbox: new OutboxRepository(db), pictures: new PictureRepository(db), orthanc, studies: orthanc, reviewWriter: new ReviewThreads(), alignment: new PriorAlignment(orthanc, new AlignThreads()), mlflow, models,
     availability: new ModelAvailability(models),
     catalogue: { manifest: async id => (await models.find(id ?? config.DEFAULT_MODEL)).manifest },
     pseudonyms,
@@ -97,9 +101,6 @@ export const openOrthanc = (config: Config, patienceMs: number): OrthancClient =
 /** Models that ship with the project, and those that were added to this installation. */
 export const openModels = (config: Config): ModelStore =>
   new ModelStore(modelFolders(config), config.INFERENCE_THREADS);
-
-/** Pictures of runs, until MLflow has them. */
-export const artefactsFolder = (config: Config): string => join(config.CEREBLOOM_HOME, 'artefacts');
 
 /** Results that are computed but not yet in Orthanc. */
 export const pendingFolder = (config: Config): string => join(config.CEREBLOOM_HOME, 'pending');

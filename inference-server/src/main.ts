@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { appConfig } from '../../extension/app-config.ts';
 import { buildApp } from './app.ts';
 import { ConfigError, readConfig, type Config } from './config.ts';
-import { artefactsFolder, openContext, type Context } from './context.ts';
+import { openContext, type Context } from './context.ts';
 import { countUncounted } from './adapters/count-runs.ts';
 import { CursorRepository } from './adapters/cursor-repository.ts';
 import { DeliveryRepository } from './adapters/delivery-repository.ts';
@@ -44,7 +44,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
   });
   context.log.info({ host: config.HOST, port: config.PORT }, 'gateway listens');
   await context.audit.write({ ...GATEWAY, action: 'system.start' });
-  const publisher = startPublisher({ ...context, artefactsFolder: artefactsFolder(config) });
+  const publisher = startPublisher(context);
   const registry = new MlflowClient(config.MLFLOW_URL, TRAINING_EXPERIMENT);
   const background = [
     deliverResults({ ...context, deliveries: new DeliveryRepository(context.db) }, stopping.signal),

@@ -1,11 +1,8 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { existsSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openDatabase, type Database } from '../../inference-server/src/adapters/database.ts';
 import { EXPERIMENT, MlflowClient } from '../../inference-server/src/adapters/mlflow-client.ts';
 import { OutboxRepository } from '../../inference-server/src/adapters/outbox-repository.ts';
+import { PictureRepository } from '../../inference-server/src/adapters/picture-repository.ts';
 import { RunRepository } from '../../inference-server/src/adapters/run-repository.ts';
 import { statisticsListener } from '../../inference-server/src/adapters/count-runs.ts';
 import { StatisticsRepository } from '../../inference-server/src/adapters/statistics-repository.ts';
@@ -21,7 +18,6 @@ const asRecord = (of: KeyValue[]) => Object.fromEntries(of.map(({ key, value }) 
 
 describe.skipIf(!hasMlflow)('publishing to a real MLflow', () => {
   let server: Awaited<ReturnType<typeof aMlflow>>;
-  let folder: string;
   let db: Database;
   let runs: RunRepository;
   let mlflow: MlflowClient;
@@ -32,13 +28,12 @@ describe.skipIf(!hasMlflow)('publishing to a real MLflow', () => {
   beforeAll(async () => { server = await aMlflow(); });
   afterAll(async () => { await server.stop(); });
   beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'cerebloom-artefacts-'));
     db = await openDatabase('sqlite::memory:');
     runs = new RunRepository(db, statisticsListener);
     mlflow = new MlflowClient(server.url);
     clock = Date.UTC(2026, 5, 1);
     deps = {
-      outbox: new OutboxRepository(db), runs, statistics: new StatisticsRepository(db), mlflow, artefactsFolder: folder,
+      outbox: new OutboxRepository(db), runs, statistics: new StatisticsRepository(db), mlflow, pictures: new PictureRepository(db),
       log: { info: () => undefined, error: (line: object) => { errors.push(JSON.stringify(line)); } } as unknown as PublisherDeps['log'],
       now: () => clock,
     };
@@ -46,7 +41,6 @@ describe.skipIf(!hasMlflow)('publishing to a real MLflow', () => {
   afterEach(async () => {
     await mlflow.close();
     await db.destroy();
-    await rm(folder, { recursive: true });
   });
 
   const ask = async (method: string, body: object) => (await fetch(`${server.url}/api/2.0/mlflow/${method}`, {
@@ -63,8 +57,7 @@ describe.skipIf(!hasMlflow)('publishing to a real MLflow', () => {
 
   it('logs a completed run with its own times, name, metrics, parameters, tags, picture and report', async () => {
     const run = await endARun(runs);
-    await mkdir(join(folder, run.id));
-    await writeFile(join(folder, run.id, 'result.png'), 'a picture');
+    await db.insertInto('pictures').values({ run_id: run.id, png: Buffer.from('a picture') }).execute();
     expect(await publishAll()).toEqual(['published']);
     const [logged, ...others] = await found(run.id);
     expect(others).toEqual([]);
@@ -79,12 +72,11 @@ describe.skipIf(!hasMlflow)('publishing to a real MLflow', () => {
 
   it('keeps the picture until MLflow has it and not longer', async () => {
     const run = await endARun(runs);
-    await mkdir(join(folder, run.id));
-    await writeFile(join(folder, run.id, 'result.png'), 'a picture');
+    await db.insertInto('pictures').values({ run_id: run.id, png: Buffer.from('a picture') }).execute();
     await publishNext({ ...deps, mlflow: new MlflowClient('http://127.0.0.1:9') });
-    expect(existsSync(join(folder, run.id, 'result.png'))).toBe(true);
+    expect(await db.selectFrom('pictures').selectAll().execute()).toHaveLength(1);
     await publishAll();
-    expect(existsSync(join(folder, run.id))).toBe(false);
+    expect(await db.selectFrom('pictures').selectAll().execute()).toEqual([]);
   });
 
   it('logs a failed run as FAILED with its code', async () => {

@@ -70,6 +70,14 @@ describe.skipIf(!hasPostgres)('on PostgreSQL', () => {
     await db.destroy();
   });
 
+  it('is waited for by those who start before it', async () => {
+    postgres.kill();
+    const opened = openDatabase(postgres.url, 60_000);
+    await expect(openDatabase(postgres.url)).rejects.toThrow('can\'t be opened');
+    await postgres.start();
+    await (await opened).destroy();
+  });
+
   it('keeps the audit chain whole when many write at once', async () => {
     const db = await anEmptyDatabase();
     const audit = new AuditLog(db, Date.now, 'a key');

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { zipSync } from 'fflate';
+import pg from 'pg';
 import { openDatabase, type Database } from '../../inference-server/src/adapters/database.ts';
 import { TokenRepository } from '../../inference-server/src/adapters/token-repository.ts';
 import type { Run } from '../../inference-server/src/contract/runs.ts';
@@ -19,7 +20,11 @@ export interface WholeSystemOptions {
   readonly gateways?: number;
   readonly workers?: number;
   readonly mlflow?: boolean;
+  /** Each gateway and worker keeps its files in a folder of its own, as on machines of their own. */
+  readonly ownHomes?: boolean;
   readonly orthanc?: Partial<OrthancOptions>;
+  /** Orthanc's index in that PostgreSQL, as docker/orthanc-postgres.json says. */
+  readonly orthancOnPostgres?: boolean;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -43,19 +48,24 @@ export class WholeSystem {
   db!: Database;
   token = '';
   orthancUrl = '';
+  /** Of Orthanc's index, where that is in PostgreSQL. */
+  orthancDatabaseUrl: string | undefined;
   mlflowUrl = 'http://127.0.0.1:9';
   orthancProxy!: Awaited<ReturnType<typeof aFaultyProxy>>;
   mlflowProxy: Awaited<ReturnType<typeof aFaultyProxy>> | undefined;
   env: Record<string, string> = {};
   #databaseUrl = '';
+  #ownHomes = false;
   #removePostgres = () => {};
 
-  static async start({ database = 'sqlite', gateways = 1, workers = 1, mlflow = true, orthanc = {}, env = {} }: WholeSystemOptions = {}): Promise<WholeSystem> {
+  static async start({ database = 'sqlite', gateways = 1, workers = 1, mlflow = true, ownHomes = false, orthanc: orthancOptions = {}, orthancOnPostgres = false, env = {} }: WholeSystemOptions = {}): Promise<WholeSystem> {
     const system = new WholeSystem();
     const { home } = system;
+    system.#ownHomes = ownHomes;
     const [httpPort, dicomPort, mlflowPort] = [await freePort(), await freePort(), await freePort()];
     system.#databaseUrl = `sqlite:${join(home, 'cerebloom.db')}`;
     if (database === 'postgres') await system.#addPostgres();
+    const orthanc = orthancOnPostgres ? { ...orthancOptions, settings: await system.#orthancSettings() } : orthancOptions;
     const starting: Promise<void>[] = [];
     starting.push(system.#add('orthanc', async () => healthy(await spawnOrthanc({ home, httpPort, dicomPort, stableAgeSeconds: 1, ...orthanc }))));
     system.orthancUrl = `http://127.0.0.1:${httpPort}`;
@@ -81,14 +91,18 @@ export class WholeSystem {
 
   async addGateway(name: string): Promise<string> {
     const port = String(await freePort());
-    await this.#add(name, async () => healthy(await spawnGateway({ home: this.home, env: { ...this.env, PORT: port } })));
+    const home = this.#homeOf(name);
+    await this.#add(name, async () => healthy(await spawnGateway({ home, env: { ...this.env, CEREBLOOM_HOME: home, PORT: port } })));
     this.urls.push(`http://127.0.0.1:${port}`);
     return this.urls.at(-1)!;
   }
 
   addWorker(name: string): Promise<void> {
-    return this.#add(name, () => spawnWorker({ home: this.home, env: this.env }));
+    const home = this.#homeOf(name);
+    return this.#add(name, () => spawnWorker({ home, env: { ...this.env, CEREBLOOM_HOME: home } }));
   }
+
+  #homeOf = (name: string): string => (this.#ownHomes ? join(this.home, name) : this.home);
 
   part(name: string): Part {
     return this.parts.get(name)!;
@@ -143,6 +157,15 @@ export class WholeSystem {
     await Promise.allSettled([this.orthancProxy?.stop(), this.mlflowProxy?.stop(), this.db?.destroy()]);
     this.#removePostgres();
     rmSync(this.home, { recursive: true, force: true });
+  }
+
+  async #orthancSettings(): Promise<Record<string, unknown>> {
+    const client = new pg.Client(this.#databaseUrl);
+    await client.connect();
+    await client.query('create database orthanc');
+    await client.end();
+    const url = this.orthancDatabaseUrl = this.#databaseUrl.replace(/^postgres:/, 'postgresql:').replace(/\/postgres$/, '/orthanc');
+    return JSON.parse(readFileSync('docker/orthanc-postgres.json', 'utf8').replace('${ORTHANC_DATABASE_URL}', url));
   }
 
   async #addPostgres(): Promise<void> {

@@ -6,7 +6,7 @@ import type { AuditTable, Schema } from './schema.ts';
 import { secretKey } from './secret-key.ts';
 
 export const AUDIT_ACTIONS = [
-  'system.start', 'system.stop', 'sign-in', 'sign-out', 'access', 'study.view', 'study.export', 'study.store', 'run.request', 'run.cancel', 'run.review', 'run.export',
+  'system.start', 'system.stop', 'system.restore', 'sign-in', 'sign-out', 'access', 'study.view', 'study.export', 'study.store', 'run.request', 'run.cancel', 'run.review', 'run.export',
   'token.create', 'token.revoke', 'mlflow.change', 'rules.change', 'model.add', 'pseudonym.rotate', 'audit.search',
 ] as const;
 
@@ -45,8 +45,12 @@ const START = '0'.repeat(64);
 const CHAIN_LOCK = 0x43_42_41_55;
 const PAGE = 1_000;
 
-/** The key that seals the end of the chain; whoever has the database alone can't make a chain that verifies. */
-export const auditKey = (home: string): string => secretKey(home, 'audit.key');
+/**
+ * The key that seals the end of the chain: the configured one, or the one in `<home>/audit.key`, made at the first start.
+ * Whoever has the database alone can't make a chain that verifies.
+ */
+export const auditKey = (home: string, configured: string | undefined): string => configured ?? secretKey(home, AUDIT_KEY_FILE);
+export const AUDIT_KEY_FILE = 'audit.key';
 
 /** Append-only. Each line carries the hash of the one before, and the last one is sealed: what was changed or removed shows. */
 export class AuditLog {

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Kysely, PostgresAdapter, PostgresDialect, sql, type Dialect } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import pg from 'pg';
@@ -14,20 +15,34 @@ export type Database = Kysely<Schema>;
 const INT8 = 20;
 const CONNECT_MS = 5_000;
 
+const FIRST_PAUSE_MS = 200;
+const LONGEST_PAUSE_MS = 2_000;
+
 /**
  * Opens and, where needed, migrates the database.
  * @param url `sqlite:<file>`, `sqlite::memory:` or `postgres://…`.
+ * @param patienceMs how long it is waited for a PostgreSQL that does not answer yet.
  */
-export async function openDatabase(url: string): Promise<Database> {
-  const db = new Kysely<Schema>({ dialect: dialectOf(url) });
-  try {
-    await (isPostgres(db) ? migrate(db) : migrateAlone(db));
-  } catch (cause) {
-    await db.destroy();
-    throw new Error(`The database ${describe(url)} can't be opened or migrated`, { cause });
+export async function openDatabase(url: string, patienceMs = 0): Promise<Database> {
+  const giveUpAt = performance.now() + patienceMs;
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
+    const db = new Kysely<Schema>({ dialect: dialectOf(url) });
+    try {
+      await (isPostgres(db) ? migrate(db) : migrateAlone(db));
+      return db;
+    } catch (cause) {
+      await db.destroy();
+      if (!isConnectionLost(cause) || performance.now() + pauseMs > giveUpAt) throw new Error(`The database ${describe(url)} can't be opened or migrated`, { cause });
+      await delay(pauseMs);
+    }
   }
-  return db;
 }
+
+/** PostgreSQL's classes 08 (connection) and 57P (shut down, crashed, starting), and what Node says of a socket. */
+export const isConnectionLost = (error: unknown): boolean => {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  return /^(08|57P)|^(ECONNREFUSED|ECONNRESET|EPIPE)$/.test(String(code ?? '')) || /^Connection terminated|timeout exceeded when trying to connect/.test(String(message ?? ''));
+};
 
 async function migrate(db: Database): Promise<void> {
   // changes that are made side by side are independent of each other: one with a lower number may come later

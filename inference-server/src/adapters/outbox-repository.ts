@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { isPostgres, type Database } from './database.ts';
+import { AT_ONCE } from './run-repository.ts';
 
 /** A run that MLflow has to be told of, and the rows that say so. */
 export interface Claim {
@@ -73,14 +74,25 @@ export class OutboxRepository {
     await this.#db.updateTable('outbox').set({ mlflow_run_id: mlflowRunId }).where('id', 'in', rowIds).execute();
   }
 
-  async published({ rowIds }: Claim, now: number): Promise<void> {
-    await this.#db.updateTable('outbox').set({ published_at_ms: now, last_error: null }).where('id', 'in', rowIds).execute();
+  /** MLflow has it all, the picture too. */
+  async published({ runId, rowIds }: Claim, now: number): Promise<void> {
+    await this.#db.transaction().execute(async trx => {
+      await trx.updateTable('outbox').set({ published_at_ms: now, last_error: null }).where('id', 'in', rowIds).execute();
+      await trx.deleteFrom('pictures').where('run_id', '=', runId).execute();
+    });
   }
 
   /** Gives a run back. @param availableAt of the next try */
   async postpone({ rowIds, leaseUntil }: Claim, error: string, availableAt: number): Promise<void> {
     await this.#db.updateTable('outbox').set({ available_at_ms: availableAt, last_error: error })
       .where('id', 'in', rowIds).where('available_at_ms', '=', leaseUntil).execute();
+  }
+
+  /** For a database and an MLflow that were brought back from a backup: what was told since the instant is told again. */
+  async tellAgain(sinceMs: number): Promise<void> {
+    await this.#db.updateTable('outbox').set({ published_at_ms: null, available_at_ms: AT_ONCE }).where('published_at_ms', '>=', sinceMs).execute();
+    // so that an MLflow run that was made already is looked for
+    await this.#db.updateTable('outbox').set(eb => ({ attempts: eb('attempts', '+', 1) })).where('published_at_ms', 'is', null).execute();
   }
 
   /** Which MLflow run a run became; undefined until MLflow has been told. */

@@ -9,13 +9,21 @@ interface Index {
   readonly answer: unknown;
 }
 
+export interface PendingResult<Answer> {
+  readonly files: readonly DicomFile[];
+  /** PNG; absent in what an earlier version kept. */
+  readonly picture: Uint8Array | undefined;
+  /** JSON; what is told of the run once its files are stored. */
+  readonly answer: Answer;
+}
+
 /**
  * Results that are computed but not yet in Orthanc: one folder per identity, complete or absent.
  * An Orthanc that is down, or a process that dies while storing, costs no second inference.
  */
 export class PendingResults<Answer> {
   readonly #folder: string;
-  /** Drafts that are being written now. */
+  /** Being written by this process. */
   readonly #mine = new Set<string>();
 
   /** @param folder on a file system of its own data: it holds medical images. */
@@ -23,19 +31,20 @@ export class PendingResults<Answer> {
     this.#folder = folder;
   }
 
-  /** @param answer JSON; what is told of the run once its files are stored. */
-  async keep(identity: string, files: readonly DicomFile[], answer: Answer): Promise<void> {
+  async keep(identity: string, { files, picture, answer }: PendingResult<Answer>): Promise<void> {
     const name = `${DRAFT}${identity}-${randomUUID()}`;
     const draft = join(this.#folder, name);
     this.#mine.add(name);
     try {
       await mkdir(draft, { recursive: true, mode: 0o700 });
+      const write = (file: string, data: Uint8Array | string) => writeFile(join(draft, file), data, { mode: 0o600, flush: true });
       for (const [n, { bytes, attachment }] of files.entries()) {
-        await writeFile(join(draft, `${n}.dcm`), bytes, { mode: 0o600, flush: true });
-        if (attachment) await writeFile(join(draft, `${n}.attachment`), attachment, { mode: 0o600, flush: true });
+        await write(`${n}.dcm`, bytes);
+        if (attachment) await write(`${n}.attachment`, attachment);
       }
+      if (picture) await write(PICTURE, picture);
       const index: Index = { files: files.map(({ sopInstanceUid, seriesUid, attachment }) => ({ sopInstanceUid, seriesUid, attached: attachment !== undefined })), answer };
-      await writeFile(join(draft, 'index.json'), JSON.stringify(index), { mode: 0o600, flush: true });
+      await write('index.json', JSON.stringify(index));
       await this.remove(identity);
       await rename(draft, join(this.#folder, identity));
     } finally {
@@ -43,18 +52,15 @@ export class PendingResults<Answer> {
     }
   }
 
-  async find(identity: string): Promise<{ files: DicomFile[]; answer: Answer } | undefined> {
+  async find(identity: string): Promise<PendingResult<Answer> | undefined> {
     const folder = join(this.#folder, identity);
-    const text = await readFile(join(folder, 'index.json'), 'utf8').catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined;
-      throw error;
-    });
+    const text = (await readFile(join(folder, 'index.json')).catch(absent))?.toString();
     if (text === undefined) return undefined;
     const index = JSON.parse(text) as Index;
     const files = await Promise.all(index.files.map(async ({ attached, ...uids }, n) => ({
       ...uids, bytes: await readFile(join(folder, `${n}.dcm`)), ...(attached && { attachment: await readFile(join(folder, `${n}.attachment`)) }),
     })));
-    return { files, answer: index.answer as Answer };
+    return { files, picture: await readFile(join(folder, PICTURE)).catch(absent), answer: index.answer as Answer };
   }
 
   /** Also what a process left that died while it kept the result: it holds a patient's name. */
@@ -68,12 +74,14 @@ export class PendingResults<Answer> {
   }
 
   async #removeWhere(which: (name: string) => Promise<boolean>): Promise<void> {
-    const names = await readdir(this.#folder).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return [];
-      throw error;
-    });
+    const names = await readdir(this.#folder).catch(absent) ?? [];
     for (const name of names) if (await which(name)) await rm(join(this.#folder, name), { recursive: true, force: true });
   }
 }
 
 const DRAFT = '.draft-';
+const PICTURE = 'picture.png';
+
+function absent(cause: NodeJS.ErrnoException): undefined {
+  if (cause.code !== 'ENOENT') throw cause;
+}

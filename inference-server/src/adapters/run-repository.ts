@@ -7,6 +7,7 @@ import type { SeriesIdentity, SeriesSelection } from '../domain/study.ts';
 import { UNKNOWN, type Slice } from '../steps/statistics.ts';
 import { isPostgres, type Database } from './database.ts';
 import { addDelivery } from './delivery-repository.ts';
+import { addPicture } from './picture-repository.ts';
 import type { RunsTable, Schema } from './schema.ts';
 
 /** A run as it is kept: what the wire shows, and what only the server needs. */
@@ -33,7 +34,7 @@ export type NewRun = Pick<RunRecord,
 
 /** How a run ends. */
 export type Outcome =
-  | { readonly state: 'completed'; readonly result: RunResult; readonly secondsPerStage: Run['secondsPerStage']; readonly identity?: string; readonly selection?: SeriesSelection }
+  | { readonly state: 'completed'; readonly result: RunResult; readonly secondsPerStage: Run['secondsPerStage']; readonly identity?: string; readonly selection?: SeriesSelection; readonly picture?: Uint8Array }
   | { readonly state: 'failed' | 'skipped'; readonly error: RunError; readonly secondsPerStage?: Run['secondsPerStage'] }
   | { readonly state: 'cancelled' };
 export interface RunError { readonly code: string; readonly message: string }
@@ -238,6 +239,7 @@ export class RunRepository {
       if (!updated) return undefined;
       const run = await this.#ended(trx, id, now);
       if (run.state !== 'completed') return run;
+      if ('picture' in outcome && outcome.picture) await addPicture(trx, id, outcome.picture);
       await addDelivery(trx, run, now);
       await this.#supersede(trx, run, now);
       return loadExisting(trx, id);

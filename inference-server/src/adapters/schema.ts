@@ -227,7 +227,14 @@ export interface DeliveriesTable {
   refused: 0 | 1;
 }
 
+/** Of results that MLflow does not have yet. */
+export interface PicturesTable {
+  run_id: string;
+  png: Uint8Array;
+}
+
 export interface Schema {
+  pictures: PicturesTable;
   runs: RunsTable;
   run_events: RunEventsTable;
   outbox: OutboxTable;

@@ -26,7 +26,7 @@ async function main(args: string[]): Promise<void> {
   }
   const config = readConfig(process.env);
   const db = await openDatabase(config.DATABASE_URL ?? `sqlite:${join(config.CEREBLOOM_HOME, 'cerebloom.db')}`);
-  const audit = new AuditLog(db, Date.now, auditKey(config.CEREBLOOM_HOME));
+  const audit = new AuditLog(db, Date.now, auditKey(config.CEREBLOOM_HOME, config.AUDIT_KEY));
   try {
     if (command === 'verify') await verify(audit);
     else if (command === 'search') await search(audit, values);

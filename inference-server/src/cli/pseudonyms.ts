@@ -38,7 +38,7 @@ async function main([command, ...rest]: readonly string[]): Promise<void> {
       // after an interruption the key is there already
       if (await waiting() === 0) addPseudonymKey(config.CEREBLOOM_HOME);
       const renewed = await renewPseudonyms(db, pseudonyms, Date.now);
-      await new AuditLog(db, Date.now, auditKey(config.CEREBLOOM_HOME)).write({
+      await new AuditLog(db, Date.now, auditKey(config.CEREBLOOM_HOME, config.AUDIT_KEY)).write({
         actor: 'operator', role: null, address: null, outcome: 'success', action: 'pseudonym.rotate', object: `key ${pseudonyms.generation()}`, detail: `${renewed} runs`,
       });
       process.stdout.write(`${renewed} runs have new pseudonyms; the gateway tells MLflow. Keep a copy of pseudonym.key.\n`);

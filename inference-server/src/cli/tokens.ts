@@ -26,7 +26,7 @@ async function main(args: string[]): Promise<void> {
   }
   const config = readConfig(process.env);
   const db = await openDatabase(config.DATABASE_URL ?? `sqlite:${join(config.CEREBLOOM_HOME, 'cerebloom.db')}`);
-  const [tokens, audit] = [new TokenRepository(db, Date.now), new AuditLog(db, Date.now, auditKey(config.CEREBLOOM_HOME))];
+  const [tokens, audit] = [new TokenRepository(db, Date.now), new AuditLog(db, Date.now, auditKey(config.CEREBLOOM_HOME, config.AUDIT_KEY))];
   const byOperator = { actor: 'operator', role: null, address: null, outcome: 'success' } as const;
   try {
     if (command === 'create') {

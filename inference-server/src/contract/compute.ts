@@ -20,7 +20,9 @@ export interface ComputeProgress { readonly kind: 'progress'; readonly stage: St
 
 /** How a computation ends by itself. `identity` is that of the images which were there when it computed, `selection` what they turned out to be. */
 export type ComputeEnd =
-  | { readonly kind: 'completed'; readonly result: RunResult; readonly identity: string; readonly selection: SeriesSelection; readonly secondsPerStage: StageSeconds }
+  | { readonly kind: 'completed'; readonly result: RunResult; readonly identity: string; readonly selection: SeriesSelection; readonly secondsPerStage: StageSeconds;
+    /** PNG; absent for a result that was kept by an earlier version. */
+    readonly picture?: Uint8Array | undefined }
   | { readonly kind: 'failed'; readonly error: { readonly code: string; readonly message: string }; readonly secondsPerStage: StageSeconds }
   /** Orthanc does not answer, or the disk is full; whether the result is computed already, and kept on disk. */
   | { readonly kind: 'unavailable'; readonly code: 'ORTHANC_UNAVAILABLE' | 'DISK_FULL'; readonly reason: string; readonly resultKept: boolean };

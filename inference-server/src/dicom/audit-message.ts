@@ -25,6 +25,7 @@ const SECURITY: Coded = ['110113', 'Security Alert'];
 const KINDS: Record<string, EventKind> = {
   'system.start': { id: ACTIVITY, type: ['110120', 'Application Start'], code: 'E', object: 'resource' },
   'system.stop': { id: ACTIVITY, type: ['110121', 'Application Stop'], code: 'E', object: 'resource' },
+  'system.restore': { id: SECURITY, type: ['110131', 'Software Configuration'], code: 'U', object: 'resource' },
   'sign-in': { id: ['110114', 'User Authentication'], type: ['110122', 'Login'], code: 'E', object: 'person' },
   'sign-out': { id: ['110114', 'User Authentication'], type: ['110123', 'Logout'], code: 'E', object: 'person' },
   access: { id: SECURITY, type: ['110131', 'Software Configuration'], code: 'R', object: 'resource' },

@@ -106,7 +106,10 @@ async function attempt(deps: KeeperDeps, timing: Timing, run: RunRecord, stoppin
 async function conclude(deps: KeeperDeps, timing: Timing, run: RunRecord, outcome: ComputeOutcome, stopped: StopReason | undefined): Promise<void> {
   const { runs, id, log, now } = deps;
   // an answer that came just before the kill is still an answer
-  if (outcome.kind === 'completed') return end(deps, run, { state: 'completed', result: outcome.result, secondsPerStage: outcome.secondsPerStage, identity: outcome.identity, selection: outcome.selection });
+  if (outcome.kind === 'completed') {
+    const { result, secondsPerStage, identity, selection, picture } = outcome;
+    return end(deps, run, { state: 'completed', result, secondsPerStage, identity, selection, ...(picture && { picture }) });
+  }
   if (outcome.kind === 'failed' && !stopped) return end(deps, run, { state: 'failed', error: outcome.error, secondsPerStage: outcome.secondsPerStage });
   if (outcome.kind === 'unavailable' && !stopped) {
     const nobodyWaits = outcome.resultKept || run.trigger === 'routing';

@@ -1,9 +1,8 @@
-import { readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../adapters/logger.ts';
 import type { MlflowClient, MlflowRun } from '../adapters/mlflow-client.ts';
 import type { Claim, OutboxRepository } from '../adapters/outbox-repository.ts';
+import type { PictureRepository } from '../adapters/picture-repository.ts';
 import type { RunRecord, RunRepository } from '../adapters/run-repository.ts';
 import type { StatisticsRepository } from '../adapters/statistics-repository.ts';
 import { UpstreamError } from '../domain/errors.ts';
@@ -16,8 +15,7 @@ export interface PublisherDeps {
   readonly runs: RunRepository;
   readonly statistics: StatisticsRepository;
   readonly mlflow: MlflowClient;
-  /** Where a run's picture waits: `<folder>/<runId>/result.png`. */
-  readonly artefactsFolder: string;
+  readonly pictures: PictureRepository;
   readonly log: Pick<Logger, 'info' | 'error'>;
   readonly traces?: Pick<RunTraces, 'told'>;
   /** ms since 1970 */
@@ -82,7 +80,6 @@ export async function publishNext(deps: PublisherDeps): Promise<'published' | 'i
     if (run) await publish(deps, hold, run);
     await deps.outbox.published(claim, deps.now());
     deps.traces?.told(claim.runId, begin, deps.now());
-    await rm(join(deps.artefactsFolder, claim.runId), { recursive: true, force: true });
     return 'published';
   } catch (error) {
     const unavailable = error instanceof UpstreamError && error.code === 'MLFLOW_UNAVAILABLE';
@@ -118,14 +115,14 @@ class Hold {
 }
 
 async function publish(deps: PublisherDeps, hold: Hold, run: RunRecord): Promise<void> {
-  const { mlflow, statistics, artefactsFolder } = deps;
+  const { mlflow, statistics, pictures } = deps;
   const logged = toMlflow(run, await statistics.daySoFar(run.id) ?? { completed: 0, failed: 0 });
   const { run: target, made } = await findOrMake(deps, hold, run, logged);
   // Deleted in MLflow on purpose: it was told once, and stays deleted.
   if (target.deleted) return;
   await deps.outbox.made(hold.claim, target.id);
   deps.log.info({ runId: run.id, mlflowRunId: target.id }, 'MLflow is told of the run');
-  const picture = await readFile(join(artefactsFolder, run.id, PICTURE)).catch(absent);
+  const picture = await pictures.find(run.id);
   const review = reviewToMlflow(run);
   const requests = [
     // a run that was just made has its tags
@@ -154,9 +151,4 @@ async function findOrMake({ mlflow }: PublisherDeps, hold: Hold, run: RunRecord,
   if (earlier) return { run: earlier, made: false };
   await hold.renew();
   return { run: await mlflow.createRun(experiment, logged.name, logged.startedAt, logged.tags), made: true };
-}
-
-/** For what may not be there. */
-export function absent(cause: NodeJS.ErrnoException): undefined {
-  if (cause.code !== 'ENOENT') throw cause;
 }

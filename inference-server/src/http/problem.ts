@@ -1,5 +1,6 @@
 import type { ErrorRequestHandler, RequestHandler, Response, Router } from 'express';
 import { ZodError } from 'zod';
+import { isConnectionLost } from '../adapters/database.ts';
 import type { Logger } from '../adapters/logger.ts';
 import type { Problem } from '../contract/runs.ts';
 import { AccessError, AppError, RequestError, RunRefusedError, UnavailableError } from '../domain/errors.ts';
@@ -79,9 +80,3 @@ function toAppError(error: unknown): AppError | undefined {
   if (status !== undefined && status >= 400 && status < 500) return new RequestError('INVALID_REQUEST', 400, 'The request can\'t be read');
   return undefined;
 }
-
-/** PostgreSQL's classes 08 (connection) and 57P (shut down, crashed, starting), and what Node says of a socket. */
-const isConnectionLost = (error: unknown): boolean => {
-  const { code, message } = error as { code?: unknown; message?: unknown };
-  return /^(08|57P)|^(ECONNREFUSED|ECONNRESET|EPIPE)$/.test(String(code ?? '')) || /^Connection terminated|timeout exceeded when trying to connect/.test(String(message ?? ''));
-};

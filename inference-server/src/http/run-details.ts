@@ -1,16 +1,15 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { Router } from 'express';
 import { readRunLog } from '../adapters/log-reader.ts';
 import type { MlflowClient } from '../adapters/mlflow-client.ts';
 import type { OrthancClient } from '../adapters/orthanc-client.ts';
 import type { OutboxRepository } from '../adapters/outbox-repository.ts';
+import type { PictureRepository } from '../adapters/picture-repository.ts';
 import type { RunRecord, RunRepository } from '../adapters/run-repository.ts';
 import type { RunDetails } from '../contract/run-details.ts';
 import { RequestError } from '../domain/errors.ts';
 import type { InstanceUid } from '../domain/uid.ts';
 import { SEQUENCES } from '../domain/study.ts';
-import { absent, PICTURE } from '../flow/publish-runs.ts';
+import { PICTURE } from '../flow/publish-runs.ts';
 import { requires } from './access.ts';
 import { existingRun } from './runs.ts';
 
@@ -20,14 +19,13 @@ interface RunDetailsDeps {
   readonly orthanc: Pick<OrthancClient, 'attachment'>;
   readonly mlflow: Pick<MlflowClient, 'experimentId' | 'getRun' | 'getArtifact'>;
   readonly config: { readonly CEREBLOOM_HOME: string };
-  /** Where a run's picture waits until MLflow has it: `<folder>/<runId>/result.png`. */
-  readonly artefactsFolder: string;
+  readonly pictures: PictureRepository;
 }
 
 const LOG_LINES = 500;
 
 /** What one run's page shows beside the run itself. */
-export function runDetailsRouter({ runs, outbox, orthanc, mlflow, config, artefactsFolder }: RunDetailsDeps): Router {
+export function runDetailsRouter({ runs, outbox, orthanc, mlflow, config, pictures }: RunDetailsDeps): Router {
   const router = Router();
 
   router.get('/runs/:id/details', requires('view'), async (req, res) => {
@@ -36,7 +34,7 @@ export function runDetailsRouter({ runs, outbox, orthanc, mlflow, config, artefa
 
   router.get('/runs/:id/picture', requires('view'), async (req, res) => {
     const { id } = await existingRun(runs, req.params.id as string);
-    const picture = await readFile(join(artefactsFolder, id, PICTURE)).catch(absent) ?? await publishedPicture(id);
+    const picture = await pictures.find(id) ?? await publishedPicture(id);
     if (!picture) throw new RequestError('PICTURE_NOT_FOUND', 404, 'The run has no picture of its result');
     res.type('png').set('Cache-Control', 'private, max-age=3600').send(Buffer.from(picture));
   });

@@ -9,6 +9,8 @@ let folder: string;
 let pending: PendingResults<{ volume: number }>;
 const file = (uid: string, bytes: number[]) => ({ sopInstanceUid: uid, seriesUid: `${uid}.1`, bytes: Uint8Array.from(bytes) }) as unknown as DicomFile;
 
+const aResult = (files: DicomFile[], volume: number) => ({ files, picture: Uint8Array.from([7, 7]), answer: { volume } });
+
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'pending-'));
   pending = new PendingResults(join(folder, 'pending'));
@@ -17,9 +19,10 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 describe('a result that waits to be stored', () => {
   it('comes back as it was kept, also in another process', async () => {
-    await pending.keep('abc', [file('1.2', [1, 2]), file('1.3', [3])], { volume: 30 });
+    await pending.keep('abc', aResult([file('1.2', [1, 2]), file('1.3', [3])], 30));
     const found = (await new PendingResults(join(folder, 'pending')).find('abc'))!;
     expect(found.answer).toEqual({ volume: 30 });
+    expect([...found.picture!]).toEqual([7, 7]);
     expect(found.files.map(({ sopInstanceUid, bytes }) => [sopInstanceUid, [...bytes]])).toEqual([['1.2', [1, 2]], ['1.3', [3]]]);
   });
 
@@ -29,20 +32,20 @@ describe('a result that waits to be stored', () => {
   });
 
   it('replaces an earlier one of the same identity, and leaves no draft', async () => {
-    await pending.keep('abc', [file('1.2', [1])], { volume: 1 });
-    await pending.keep('abc', [file('1.2', [2])], { volume: 2 });
+    await pending.keep('abc', aResult([file('1.2', [1])], 1));
+    await pending.keep('abc', aResult([file('1.2', [2])], 2));
     expect((await pending.find('abc'))!.answer).toEqual({ volume: 2 });
     expect(readdirSync(join(folder, 'pending'))).toEqual(['abc']);
   });
 
   it('is nobody else\'s to read, for it is a medical image', async () => {
-    await pending.keep('abc', [file('1.2', [1])], { volume: 1 });
+    await pending.keep('abc', aResult([file('1.2', [1])], 1));
     expect(statSync(join(folder, 'pending/abc/0.dcm')).mode & 0o077).toBe(0);
   });
 
   it('is gone once removed, and absent before it was kept', async () => {
     expect(await pending.find('abc')).toBeUndefined();
-    await pending.keep('abc', [file('1.2', [1])], { volume: 1 });
+    await pending.keep('abc', aResult([file('1.2', [1])], 1));
     await pending.remove('abc');
     expect(await pending.find('abc')).toBeUndefined();
     expect(existsSync(join(folder, 'pending/abc'))).toBe(false);
@@ -56,7 +59,7 @@ describe('a result that waits to be stored', () => {
   });
 
   it('is forgotten where nobody has asked for it since', async () => {
-    await pending.keep('abc', [file('1.2', [1])], { volume: 1 });
+    await pending.keep('abc', aResult([file('1.2', [1])], 1));
     await pending.forget(Date.now() - 60_000);
     expect(await pending.find('abc')).toBeDefined();
     await pending.forget(Date.now() + 60_000);

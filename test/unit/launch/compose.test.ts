@@ -10,6 +10,7 @@ import { mlflowEnvironment } from '../../../launch/services.ts';
 
 interface ComposeService {
   readonly user?: string;
+  readonly command?: readonly string[];
   readonly read_only?: boolean;
   readonly tmpfs?: readonly string[];
   readonly cap_drop?: readonly string[];
@@ -90,6 +91,13 @@ describe.skipIf(!existsSync('/usr/bin/docker-compose'))('the compose file, as do
       expect(Object.keys(services[name]!.environment!)).toEqual(expect.arrayContaining(bySupervisor));
       expect(services[name]!.environment!.AUTH).toBe('token');
     }
+  });
+
+  it('keeps the index of Orthanc and the store of MLflow in PostgreSQL where .env says so, and in SQLite where it does not', () => {
+    const scale = composed({ ...SECRETS, ORTHANC_INDEX: 'postgres', ORTHANC_DATABASE_URL: 'postgresql://postgres/orthanc', MLFLOW_DATABASE_URL: 'postgresql://postgres/mlflow' }).services;
+    expect([scale.orthanc!.command!.at(-1), scale.orthanc!.environment!.ORTHANC_DATABASE_URL, scale.mlflow!.environment!._MLFLOW_SERVER_FILE_STORE])
+      .toEqual(['/etc/cerebloom/postgres.json', 'postgresql://postgres/orthanc', 'postgresql://postgres/mlflow']);
+    expect([services.orthanc!.command!.at(-1), services.mlflow!.environment!._MLFLOW_SERVER_FILE_STORE]).toEqual(['/etc/cerebloom/sqlite.json', expect.stringMatching(/^sqlite:/)]);
   });
 
   it('gives MLflow what npm start gives it', () => {

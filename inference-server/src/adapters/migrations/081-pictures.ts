@@ -1,0 +1,13 @@
+import { PostgresAdapter, sql, type Kysely } from 'kysely';
+
+/** Pictures of results, until MLflow has them: a worker's disk may be another machine's than the gateway's. */
+export async function up(db: Kysely<unknown>): Promise<void> {
+  await db.schema.createTable('pictures')
+    .addColumn('run_id', 'text', c => c.primaryKey().references('runs.id').onDelete('cascade'))
+    .addColumn('png', db.getExecutor().adapter instanceof PostgresAdapter ? sql`bytea` : sql`blob`, c => c.notNull())
+    .execute();
+}
+
+export async function down(db: Kysely<unknown>): Promise<void> {
+  await db.schema.dropTable('pictures').execute();
+}
