@@ -29,6 +29,7 @@ const COMMANDS = {
   fuzz: { file: 'test/fuzz/fuzz.ts', setUp: 'test' },
   sbom: { file: 'launch/sbom.ts' },
   bench: { file: 'test/bench/bench.ts' },
+  migrations: { file: 'inference-server/src/cli/migrations.ts' },
   backup: { file: 'launch/backup.ts' },
   restore: { file: 'launch/restore.ts' },
   soak: { file: 'test/soak/soak.ts' },

@@ -2,10 +2,12 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AuditLog, hashOf } from '../../inference-server/src/adapters/audit-log.ts';
 import { openDatabase } from '../../inference-server/src/adapters/database.ts';
+import { migrations } from '../../inference-server/src/adapters/migrations/index.ts';
 import { OutboxRepository } from '../../inference-server/src/adapters/outbox-repository.ts';
 import { RunRepository } from '../../inference-server/src/adapters/run-repository.ts';
 import { statisticsListener } from '../../inference-server/src/adapters/count-runs.ts';
 import { aPostgres, hasPostgres } from '../support/postgres.ts';
+import { describeMigrations } from '../support/migrations-suite.ts';
 import { describeRollups } from '../support/rollups-suite.ts';
 import { describeRunRepository } from '../support/run-repository-suite.ts';
 import { aNewRun, aResult } from '../support/runs.ts';
@@ -28,6 +30,10 @@ describe.skipIf(!hasPostgres)('on PostgreSQL', () => {
   };
 
   describeRunRepository(anEmptyDatabase);
+  describeMigrations(anEmptyDatabase, async db => {
+    await db.destroy();
+    return openDatabase(postgres.url);
+  }, ['002-statistics', Object.keys(migrations).at(-1)!]);
   describeRollups(anEmptyDatabase, 10);
 
   it('gives every run to exactly one of many workers, and counts each once', async () => {

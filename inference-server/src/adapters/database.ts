@@ -28,7 +28,7 @@ export async function openDatabase(url: string, patienceMs = 0): Promise<Databas
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
     const db = new Kysely<Schema>({ dialect: dialectOf(url) });
     try {
-      await (isPostgres(db) ? migrate(db) : migrateAlone(db));
+      await inOneGo(db, migrate);
       return db;
     } catch (cause) {
       await db.destroy();
@@ -44,18 +44,43 @@ export const isConnectionLost = (error: unknown): boolean => {
   return /^(08|57P)|^(ECONNREFUSED|ECONNRESET|EPIPE)$/.test(String(code ?? '')) || /^Connection terminated|timeout exceeded when trying to connect/.test(String(message ?? ''));
 };
 
-async function migrate(db: Database): Promise<void> {
+/**
+ * Goes back to before a change, as an earlier version needs it. Nothing else may use the database meanwhile.
+ * @param name of the first change that is undone; those after it go with it.
+ * @returns the names of all that were undone, newest first.
+ * @throws RangeError when there is no such change, or it is the first one, which made everything.
+ */
+export async function undoMigrations(db: Database, name: string): Promise<string[]> {
+  // in the order in which they were made here
+  const names = (await migrator(db).getMigrations()).filter(({ executedAt }) => executedAt !== undefined)
+    .sort((a, b) => a.executedAt!.getTime() - b.executedAt!.getTime() || a.name.localeCompare(b.name)).map(made => made.name);
+  const before = names[names.indexOf(name) - 1];
+  if (before === undefined) throw new RangeError(`There is no change ${name} that can be undone; there are ${names.slice(1).join(', ')}`);
+  const undone: string[] = [];
+  await inOneGo(db, async connection => {
+    const { error, results = [] } = await migrator(connection).migrateTo(before);
+    if (error) throw error;
+    undone.push(...results.map(({ migrationName }) => migrationName));
+  });
+  return undone;
+}
+
+const migrator = (db: Database): Migrator =>
   // changes that are made side by side are independent of each other: one with a lower number may come later
-  const { error } = await new Migrator({ db, provider: { getMigrations: async () => migrations }, allowUnorderedMigrations: true }).migrateToLatest();
+  new Migrator({ db, provider: { getMigrations: async () => migrations }, allowUnorderedMigrations: true });
+
+async function migrate(db: Database): Promise<void> {
+  const { error } = await migrator(db).migrateToLatest();
   if (error) throw error;
 }
 
 /** On SQLite, Kysely's migrator takes no lock of its own; on PostgreSQL it does. */
-async function migrateAlone(db: Database): Promise<void> {
+async function inOneGo(db: Database, change: (db: Database) => Promise<void>): Promise<void> {
+  if (isPostgres(db)) return change(db);
   await db.connection().execute(async connection => {
     await sql`begin immediate`.execute(connection);
     try {
-      await migrate(connection);
+      await change(connection);
       await sql`commit`.execute(connection);
     } catch (error) {
       await sql`rollback`.execute(connection);

@@ -1,8 +1,10 @@
 import { PostgresAdapter, sql, type Kysely } from 'kysely';
+import { giveBackTable, keepTable } from './kept.ts';
 
 /** A migration knows no schema type: the schema of its day is what it makes. */
 type AnyDatabase = Kysely<unknown>;
 
+const TABLES = ['statistics_rollups', 'statistics_counted'] as const;
 const NUMBERS = [
   'completed', 'failed', 'cancelled', 'superseded', 'skipped', 'accepted', 'edited', 'rejected',
   'processing_ms', 'confidence_millionths', 'total_ul', 'necrotic_ul', 'edema_ul', 'enhancing_ul',
@@ -32,4 +34,9 @@ export async function up(db: AnyDatabase): Promise<void> {
     .addColumn('day_completed', 'integer', c => c.notNull())
     .addColumn('day_failed', 'integer', c => c.notNull())
     .execute();
+  for (const table of TABLES) await giveBackTable(db, `002_${table}`, table);
+}
+
+export async function down(db: AnyDatabase): Promise<void> {
+  for (const table of TABLES) await keepTable(db, `002_${table}`, table);
 }

@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely';
+import { giveBackTable, keepTable } from './kept.ts';
 
 export async function up(db: Kysely<unknown>): Promise<void> {
   await db.schema.createTable('deliveries')
@@ -10,4 +11,9 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn('last_error', 'text')
     .addColumn('delivered_at_ms', 'bigint')
     .execute();
+  await giveBackTable(db, '003_deliveries', 'deliveries');
+}
+
+export async function down(db: Kysely<unknown>): Promise<void> {
+  await keepTable(db, '003_deliveries', 'deliveries');
 }

@@ -4,3 +4,7 @@ import { PostgresAdapter, sql, type Kysely } from 'kysely';
 export async function up(db: Kysely<unknown>): Promise<void> {
   if (db.getExecutor().adapter instanceof PostgresAdapter) await sql`alter table statistics_rollups set (toast_tuple_target = 8160)`.execute(db);
 }
+
+export async function down(db: Kysely<unknown>): Promise<void> {
+  if (db.getExecutor().adapter instanceof PostgresAdapter) await sql`alter table statistics_rollups reset (toast_tuple_target)`.execute(db);
+}

@@ -1,0 +1,37 @@
+import { join } from 'node:path';
+import { openDatabase, undoMigrations } from '../adapters/database.ts';
+import { migrations } from '../adapters/migrations/index.ts';
+import { ConfigError, readConfig } from '../config.ts';
+
+const USAGE = `Changes of the database's form. They are made by themselves when a newer version starts.
+
+  npm run migrations -- list
+  npm run migrations -- undo <name>    goes back to before this change, so that the version before it can be used again
+
+To go back a version: stop everything, make a backup, undo what the older version does not have, start the older version.
+What only the newer version knows is put aside, and is there again when it comes back.
+`;
+
+async function main([command, name, ...rest]: readonly string[]): Promise<void> {
+  if (rest.length > 0 || !(command === 'list' && name === undefined) && !(command === 'undo' && name !== undefined)) {
+    process.stdout.write(USAGE);
+    if (command !== undefined && command !== '--help') process.exitCode = 2;
+    return;
+  }
+  const config = readConfig(process.env);
+  const db = await openDatabase(config.DATABASE_URL ?? `sqlite:${join(config.CEREBLOOM_HOME, 'cerebloom.db')}`);
+  try {
+    const lines = command === 'list' ? Object.keys(migrations) : (await undoMigrations(db, name!)).map(undone => `${undone} is undone`);
+    process.stdout.write(`${lines.join('\n')}\n`);
+  } finally {
+    await db.destroy();
+  }
+}
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof RangeError || error instanceof ConfigError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
+}
