@@ -30,6 +30,7 @@ const COMMANDS = {
   sbom: { file: 'launch/sbom.ts' },
   bench: { file: 'test/bench/bench.ts' },
   migrations: { file: 'inference-server/src/cli/migrations.ts' },
+  capacity: { file: 'test/load/print-capacity.ts' },
   backup: { file: 'launch/backup.ts' },
   restore: { file: 'launch/restore.ts' },
   soak: { file: 'test/soak/soak.ts' },

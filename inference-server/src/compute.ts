@@ -6,8 +6,8 @@ import type { OnnxModel } from './adapters/onnx-model.ts';
 import { PendingResults } from './adapters/pending-results.ts';
 import { modelFolders, readConfig } from './config.ts';
 import { openModels, openOrthanc, pendingFolder } from './context.ts';
-import type { ComputeEnd, ComputeJob, ComputeProgress } from './contract/compute.ts';
-import { AppError, diskFull, isDiskFull, StudyNotFoundError, UpstreamError } from './domain/errors.ts';
+import { OUT_OF_MEMORY_EXIT, type ComputeEnd, type ComputeJob, type ComputeProgress } from './contract/compute.ts';
+import { AppError, diskFull, isDiskFull, isOutOfMemory, StudyNotFoundError, UpstreamError } from './domain/errors.ts';
 import { midpoint } from './domain/geometry.ts';
 import { workOf } from './domain/identity.ts';
 import type { SegOn } from './domain/run.ts';
@@ -87,6 +87,10 @@ async function toEnd(error: unknown, { runId, identity }: ComputeJob): Promise<C
   if (isDiskFull(error)) {
     log.error({ runId }, 'the disk is full');
     return { kind: 'unavailable', code: 'DISK_FULL', reason: diskFull(error).message, resultKept: false };
+  }
+  if (isOutOfMemory(error)) {
+    log.error({ runId, err: error }, 'there is no more memory');
+    process.exit(OUT_OF_MEMORY_EXIT);
   }
   const known = error instanceof AppError;
   log[known ? 'info' : 'error']({ runId, err: error }, 'the computation failed');

@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import type { ComputeEnd, ComputeJob, ComputeOutcome, ComputeProgress } from '../contract/compute.ts';
+import { OUT_OF_MEMORY_EXIT, type ComputeEnd, type ComputeJob, type ComputeOutcome, type ComputeProgress } from '../contract/compute.ts';
 import type { Computer } from '../flow/ports.ts';
 
 /**
@@ -28,7 +28,7 @@ export class ComputeProcess implements Computer {
         resolve(outcome);
       };
       const hear = (message: ComputeProgress | ComputeEnd) => (message.kind === 'progress' ? onProgress(message) : end(message));
-      const died = (code: number | null, by: string | null) => end({ kind: 'died', how: by ?? `exit code ${code}` });
+      const died = (code: number | null, by: string | null) => end({ kind: 'died', how: by ?? (code === OUT_OF_MEMORY_EXIT ? 'out of memory' : `exit code ${code}`) });
       const failed = (error: Error) => end({ kind: 'died', how: error.message });
       const kill = () => child.kill('SIGKILL');
       child.on('message', hear);

@@ -27,5 +27,8 @@ export type ComputeEnd =
   /** Orthanc does not answer, or the disk is full; whether the result is computed already, and kept on disk. */
   | { readonly kind: 'unavailable'; readonly code: 'ORTHANC_UNAVAILABLE' | 'DISK_FULL'; readonly reason: string; readonly resultKept: boolean };
 
+/** Exit code of a process that got no more memory: the next one begins with all there is. */
+export const OUT_OF_MEMORY_EXIT = 70;
+
 /** `died` also says how: an exit code or a signal. */
 export type ComputeOutcome = ComputeEnd | { readonly kind: 'died'; readonly how: string };

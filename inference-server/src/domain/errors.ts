@@ -139,6 +139,10 @@ export const diskFull = (cause: unknown): UnavailableError =>
 /** ENOSPC of the file system, EDQUOT of a quota. */
 export const isDiskFull = (error: unknown): boolean => ['ENOSPC', 'EDQUOT'].includes((error as { code?: string } | null)?.code ?? '');
 
+/** What V8, the C++ library and ONNX Runtime say when there is no more memory. */
+export const isOutOfMemory = (error: unknown): boolean =>
+  error instanceof Error && (/bad_alloc|failed to allocate|allocation failed|out of memory/i.test(error.message) || isOutOfMemory(error.cause));
+
 /** A study that can't be segmented; the failed run tells statistics and MLflow. */
 export class RunRefusedError extends AppError {
   override readonly name = 'RunRefusedError';

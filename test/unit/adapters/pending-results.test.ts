@@ -27,7 +27,7 @@ describe('a result that waits to be stored', () => {
   });
 
   it('brings what belongs to a file back with it', async () => {
-    await pending.keep('abc', [{ ...file('1.2', [1]), attachment: Uint8Array.of(7, 8) }, file('1.3', [3])], { volume: 30 });
+    await pending.keep('abc', aResult([{ ...file('1.2', [1]), attachment: Uint8Array.of(7, 8) }, file('1.3', [3])], 30));
     expect((await pending.find('abc'))!.files.map(({ attachment }) => attachment && [...attachment])).toEqual([[7, 8], undefined]);
   });
 
