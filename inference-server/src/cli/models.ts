@@ -98,7 +98,7 @@ function describe({ manifest, added }: StoredModel, isDefault: boolean, problem:
 async function writeAudit(config: Config, model: string): Promise<void> {
   const db = await openDatabase(config.DATABASE_URL ?? `sqlite:${join(config.CEREBLOOM_HOME, 'cerebloom.db')}`);
   try {
-    await new AuditLog(db, Date.now, auditKey(config.CEREBLOOM_HOME)).write({ actor: userInfo().username, role: null, address: null, action: 'model.add', object: model, outcome: 'success' });
+    await new AuditLog(db, Date.now, auditKey(config.CEREBLOOM_HOME, config.AUDIT_KEY)).write({ actor: userInfo().username, role: null, address: null, action: 'model.add', object: model, outcome: 'success' });
   } finally {
     await db.destroy();
   }
