@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Agent, request } from 'undici';
@@ -6,9 +6,10 @@ import { statisticsListener } from '../../inference-server/src/adapters/count-ru
 import { openDatabase } from '../../inference-server/src/adapters/database.ts';
 import { MlflowClient } from '../../inference-server/src/adapters/mlflow-client.ts';
 import { OutboxRepository } from '../../inference-server/src/adapters/outbox-repository.ts';
+import { PictureRepository } from '../../inference-server/src/adapters/picture-repository.ts';
 import { RunRepository } from '../../inference-server/src/adapters/run-repository.ts';
 import { StatisticsRepository } from '../../inference-server/src/adapters/statistics-repository.ts';
-import { PICTURE, startPublisher, type PublisherDeps } from '../../inference-server/src/flow/publish-runs.ts';
+import { startPublisher, type PublisherDeps } from '../../inference-server/src/flow/publish-runs.ts';
 import { endARun } from '../support/ended-runs.ts';
 import { aMlflow, hasMlflow, MLFLOW_PYTHON } from '../support/mlflow.ts';
 import { until } from '../support/until.ts';
@@ -32,14 +33,12 @@ export const bench: Bench = async () => {
     const runs = new RunRepository(db, statisticsListener);
     const picture = Buffer.alloc(PICTURE_BYTES, 7);
     for (let n = 0; n < RUNS; n++) {
-      const { id } = await endARun(runs, { studyInstanceUid: `2.25.${n}` });
-      mkdirSync(join(folder, id));
-      writeFileSync(join(folder, id, PICTURE), picture);
+      await endARun(runs, { studyInstanceUid: `2.25.${n}` }, picture);
     }
     const outbox = new OutboxRepository(db);
     await mlflow.experimentId();
     const begin = performance.now();
-    const publisher = startPublisher({ outbox, runs, statistics: new StatisticsRepository(db), mlflow, artefactsFolder: folder, log: { info: () => undefined, error: (line: object) => process.stderr.write(`${JSON.stringify(line)}\n`) }, now: Date.now } as unknown as PublisherDeps);
+    const publisher = startPublisher({ outbox, runs, statistics: new StatisticsRepository(db), mlflow, pictures: new PictureRepository(db), log: { info: () => undefined, error: (line: object) => process.stderr.write(`${JSON.stringify(line)}\n`) }, now: Date.now } as unknown as PublisherDeps);
     await until('all are published', async () => (await outbox.backlog()).rows === 0 || undefined, 300_000);
     const perSecond = RUNS / ((performance.now() - begin) / 1000);
     await publisher.stop();

@@ -1,5 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { PNG } from 'pngjs';
@@ -32,11 +31,8 @@ describe.skipIf(!chromium || !hasMlflow)(`MLflow's pages behind the gateway, wit
     mkdirSync(PICTURES, { recursive: true });
     mlflow = await aMlflow();
     gateway = await aGateway({ MLFLOW_URL: mlflow.url });
-    const artefacts = mkdtempSync(join(tmpdir(), 'cerebloom-artefacts-'));
-    await variedRuns(artefacts);
-    const deps = { ...gateway.context, artefactsFolder: artefacts };
-    while (await publishNext(deps) !== 'idle');
-    rmSync(artefacts, { recursive: true });
+    await variedRuns();
+    while (await publishNext(gateway.context) !== 'idle');
     const registry = new MlflowClient(mlflow.url, TRAINING_EXPERIMENT);
     await registerModels({ mlflow: registry, models: new ModelStore(['models']), defaultModel: 'first-unet', now: Date.now, log: gateway.context.log });
     await registry.close();
@@ -56,7 +52,7 @@ describe.skipIf(!chromium || !hasMlflow)(`MLflow's pages behind the gateway, wit
   });
 
   /** Ended over the last weeks, in every way, by several models, triggers and readers. */
-  async function variedRuns(artefacts: string): Promise<void> {
+  async function variedRuns(): Promise<void> {
     const now = Date.now();
     for (let n = 0; n < RUNS; n++) {
       const share = (n * 0.618_034) % 1;
@@ -68,11 +64,9 @@ describe.skipIf(!chromium || !hasMlflow)(`MLflow's pages behind the gateway, wit
         trigger: (['viewer', 'routing', 'api'] as const)[n % 3]!, queuedAt: new Date(finished - 40_000).toISOString(), startedAt: new Date(finished - 12_000 - 20_000 * share).toISOString(), finishedAt: new Date(finished).toISOString(),
         ...(state === 'failed' && { result: null, error: { code: n % 2 ? 'SERIES_MISSING' : 'ORTHANC_UNAVAILABLE', message: 'What went wrong, in a sentence' } }),
         ...(state === 'completed' && { result: { ...RESULT, confidence: 0.55 + 0.4 * share, volumesMl: { total: necrotic + edema + enhancing, necrotic, edema, enhancing } } }),
-      } as never);
+      } as never, aPicture(n));
       if (state !== 'completed') continue;
       completed.push(run.id);
-      mkdirSync(join(artefacts, run.id));
-      writeFileSync(join(artefacts, run.id, PICTURE), aPicture(n));
       if (n % 4 === 1) await gateway.context.runs.review(run.id, { decision: (['accepted', 'accepted', 'rejected'] as const)[n % 3]!, comment: null, segSeriesUid: null, by: 'reader', role: 'radiologist', saveId: null, result: null }, finished + HOUR_MS);
     }
   }
