@@ -65,6 +65,7 @@ export const PANEL_STYLE = `
 
 .cb-legend { list-style: none; display: flex; flex-wrap: wrap; gap: 4px 14px; font-variant-numeric: tabular-nums; }
 .cb-uncertainty [aria-pressed="true"] { background: #5acce6; color: #04101c; }
+.cb-panel .cb-button[aria-pressed="true"]:hover:not(:disabled) { background: #8adef0; }
 .cb-card { white-space: pre-wrap; overflow-wrap: anywhere; margin-top: 4px; }
 
 .cb-bar { flex: 1; height: 6px; border-radius: 3px; background: rgb(255 255 255 / 0.18); overflow: hidden; }

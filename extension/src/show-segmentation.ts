@@ -5,6 +5,8 @@ import type { OverlayStyle } from './run-state.ts';
 /** How long OHIF may take to build a display set, or a viewport to take a segmentation, ms. */
 const PATIENCE_MS = 120_000;
 const POLL_MS = 100;
+/** Time that the images of a new layout may take to appear before the result is laid over those that have, ms. */
+const LAYOUT_PATIENCE_MS = 10_000;
 /** Time after which a layer that is not there is asked for again, ms. */
 const REPEAT_MS = 3000;
 
@@ -189,6 +191,13 @@ const frameOfReference = (displaySet: DisplaySet | undefined) => displaySet?.Fra
 export function viewportsWith({ servicesManager: { services } }: OhifHost, segmentationId: string): readonly string[] {
   return [...services.viewportGridService.getState().viewports.keys()].filter(viewportId =>
     services.segmentationService.getSegmentationRepresentations(viewportId, { segmentationId }).length > 0);
+}
+
+/** Settles when every viewport that has something to show shows images, or after ten seconds: one may show a report. @throws the signal's reason */
+export async function layoutFilled(host: OhifHost, signal: AbortSignal): Promise<void> {
+  const deadline = performance.now() + LAYOUT_PATIENCE_MS;
+  const asked = () => [...host.servicesManager.services.viewportGridService.getState().viewports.values()].filter(({ displaySetInstanceUIDs }) => displaySetInstanceUIDs?.length);
+  await until(() => viewportsWithImages(host).length >= asked().length || performance.now() > deadline, () => new ShowError('OVERLAY_NOT_LOADED', 'No image is on screen'), signal);
 }
 
 /** Asks again and again. @throws what `error` makes after two minutes, or the signal's reason */

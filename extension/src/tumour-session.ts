@@ -19,7 +19,7 @@ import { ReviewSession } from './review-session.ts';
 import { INITIAL, reduce, runToShow } from './run-state.ts';
 import type { Comparison, Failure, OverlayStyle, PanelEvent, PanelState } from './run-state.ts';
 import {
-  jumpToPoint, jumpToSegment, offerToHangingProtocols, onLayoutChange, onStudyInView, removeSegmentation, setSegmentVisible, ShowError, showSegmentation,
+  jumpToPoint, jumpToSegment, layoutFilled, offerToHangingProtocols, onLayoutChange, onStudyInView, removeSegmentation, setSegmentVisible, ShowError, showSegmentation,
   studyInView, styleSegmentation,
 } from './show-segmentation.ts';
 
@@ -302,6 +302,7 @@ export class TumourSession {
     if (!result || overlay !== 'shown' || this.review.isEditing()) return;
     const { signal } = this.leaving;
     try {
+      await layoutFilled(this.host, signal);
       const shown = await showSegmentation(this.host, { ...result, studyInstanceUid: run.studyInstanceUid }, signal, false);
       if (shown !== this.shownSegmentation) return;
       this.applyHidden(shown);
