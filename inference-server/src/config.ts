@@ -84,3 +84,6 @@ export const addedModelsFolder = (config: Pick<Config, 'CEREBLOOM_HOME'>): strin
 
 /** Whether browsers reach the gateway by HTTPS: its own, or that of a proxy before it. */
 export const isHttps = ({ TLS_CERT, PUBLIC_URL }: Pick<Config, 'TLS_CERT' | 'PUBLIC_URL'>): boolean => TLS_CERT !== undefined || (PUBLIC_URL?.startsWith('https:') ?? false);
+
+/** Where our database is: as configured, else a SQLite file in the home folder. */
+export const databaseUrl = ({ DATABASE_URL, CEREBLOOM_HOME }: Pick<Config, 'DATABASE_URL' | 'CEREBLOOM_HOME'>): string => DATABASE_URL ?? `sqlite:${join(CEREBLOOM_HOME, 'cerebloom.db')}`;

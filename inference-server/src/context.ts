@@ -19,7 +19,7 @@ import { NO_TRACES, openTraces } from './adapters/traces.ts';
 import { TokenRepository } from './adapters/token-repository.ts';
 import { WorkRepository } from './adapters/work-repository.ts';
 import { WorkerRepository } from './adapters/worker-repository.ts';
-import { modelFolders, type Config } from './config.ts';
+import { type Config, databaseUrl, modelFolders } from './config.ts';
 import { PriorAlignment } from './flow/align-prior.ts';
 import type { ModelCatalogue, ReviewWriter, RunTraces, StudyDirectory } from './flow/ports.ts';
 import { RunFollowers } from './flow/follow-runs.ts';
@@ -71,7 +71,7 @@ export async function openContext(config: Config, part: 'gateway' | 'worker', st
   const now = Date.now;
   const pseudonyms = openPseudonyms(config);
   pseudonyms.generation(); // a missing or bad key stops the start
-  const db = await openDatabase(config.DATABASE_URL ?? `sqlite:${join(config.CEREBLOOM_HOME, 'cerebloom.db')}`, DATABASE_PATIENCE_MS);
+  const db = await openDatabase(databaseUrl(config), DATABASE_PATIENCE_MS);
   const runs = new RunRepository(db, statisticsListener);
   const queue = new QueueView(runs, now);
   const orthanc = openOrthanc(config, GATEWAY_PATIENCE_MS);

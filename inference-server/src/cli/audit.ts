@@ -1,9 +1,8 @@
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { AUDIT_ACTIONS, AuditLog, auditKey, type AuditRow } from '../adapters/audit-log.ts';
 import { openDatabase } from '../adapters/database.ts';
 import { auditMessage } from '../dicom/audit-message.ts';
-import { ConfigError, readConfig } from '../config.ts';
+import { ConfigError, databaseUrl, readConfig } from '../config.ts';
 
 const USAGE = `Who did what: the audit log.
 
@@ -25,7 +24,7 @@ async function main(args: string[]): Promise<void> {
     return;
   }
   const config = readConfig(process.env);
-  const db = await openDatabase(config.DATABASE_URL ?? `sqlite:${join(config.CEREBLOOM_HOME, 'cerebloom.db')}`);
+  const db = await openDatabase(databaseUrl(config));
   const audit = new AuditLog(db, Date.now, auditKey(config.CEREBLOOM_HOME, config.AUDIT_KEY));
   try {
     if (command === 'verify') await verify(audit);

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { statisticsListener } from '../adapters/count-runs.ts';
 import { openDatabase } from '../adapters/database.ts';
@@ -6,7 +5,7 @@ import { readRunLog } from '../adapters/log-reader.ts';
 import { MlflowClient } from '../adapters/mlflow-client.ts';
 import { OutboxRepository } from '../adapters/outbox-repository.ts';
 import { RunRepository, type RunRecord } from '../adapters/run-repository.ts';
-import { ConfigError, readConfig, type Config } from '../config.ts';
+import { type Config, ConfigError, databaseUrl, readConfig } from '../config.ts';
 import { openOrthanc } from '../context.ts';
 import type { RunLog } from '../contract/run-details.ts';
 import { AppError } from '../domain/errors.ts';
@@ -32,7 +31,7 @@ interface Followed {
 }
 
 async function follow(config: Config, id: string): Promise<Followed> {
-  const db = await openDatabase(config.DATABASE_URL ?? `sqlite:${join(config.CEREBLOOM_HOME, 'cerebloom.db')}`);
+  const db = await openDatabase(databaseUrl(config));
   const orthanc = openOrthanc(config, PATIENCE_MS);
   const mlflow = new MlflowClient(config.MLFLOW_URL);
   try {

@@ -1,7 +1,6 @@
-import { join } from 'node:path';
 import { openDatabase, undoMigrations } from '../adapters/database.ts';
 import { migrations } from '../adapters/migrations/index.ts';
-import { ConfigError, readConfig } from '../config.ts';
+import { ConfigError, databaseUrl, readConfig } from '../config.ts';
 
 const USAGE = `Changes of the database's form. They are made by themselves when a newer version starts.
 
@@ -19,7 +18,7 @@ async function main([command, name, ...rest]: readonly string[]): Promise<void> 
     return;
   }
   const config = readConfig(process.env);
-  const db = await openDatabase(config.DATABASE_URL ?? `sqlite:${join(config.CEREBLOOM_HOME, 'cerebloom.db')}`);
+  const db = await openDatabase(databaseUrl(config));
   try {
     const lines = command === 'list' ? Object.keys(migrations) : (await undoMigrations(db, name!)).map(undone => `${undone} is undone`);
     process.stdout.write(`${lines.join('\n')}\n`);

@@ -9,7 +9,7 @@ import { openDatabase } from '../adapters/database.ts';
 import { buildDeepbet, DEEPBET_FILES, DEEPBET_WHEEL } from '../adapters/deepbet-network.ts';
 import { draftOfNnunet } from '../adapters/nnunet-plans.ts';
 import { ModelStore, parseManifest, sha256Of, type StoredModel } from '../adapters/model-store.ts';
-import { addedModelsFolder, ConfigError, modelFolders, readConfig, type Config } from '../config.ts';
+import { addedModelsFolder, type Config, ConfigError, databaseUrl, modelFolders, readConfig } from '../config.ts';
 import { AppError, ModelError } from '../domain/errors.ts';
 import { filesOf, type Manifest } from '../domain/manifest.ts';
 
@@ -96,7 +96,7 @@ function describe({ manifest, added }: StoredModel, isDefault: boolean, problem:
 
 /** Another model is another result: whoever reads the audit log must find since when. */
 async function writeAudit(config: Config, model: string): Promise<void> {
-  const db = await openDatabase(config.DATABASE_URL ?? `sqlite:${join(config.CEREBLOOM_HOME, 'cerebloom.db')}`);
+  const db = await openDatabase(databaseUrl(config));
   try {
     await new AuditLog(db, Date.now, auditKey(config.CEREBLOOM_HOME, config.AUDIT_KEY)).write({ actor: userInfo().username, role: null, address: null, action: 'model.add', object: model, outcome: 'success' });
   } finally {

@@ -1,10 +1,9 @@
-import { join } from 'node:path';
 import { AuditLog, auditKey } from '../adapters/audit-log.ts';
 import { openDatabase } from '../adapters/database.ts';
 import { addPseudonymKey } from '../adapters/pseudonym.ts';
 import { renewPseudonyms } from '../adapters/renew-pseudonyms.ts';
 import { newKey } from '../adapters/secret-key.ts';
-import { ConfigError, readConfig } from '../config.ts';
+import { ConfigError, databaseUrl, readConfig } from '../config.ts';
 import { openPseudonyms } from '../context.ts';
 
 const USAGE = `Pseudonyms of patients, physicians, scanners and institutions in database, statistics and MLflow.
@@ -30,7 +29,7 @@ async function main([command, ...rest]: readonly string[]): Promise<void> {
   if (command === 'rotate' && config.PSEUDONYM_KEY !== undefined) {
     throw new UsageError(`The keys are configured (PSEUDONYM_KEY). To rotate, add a comma and a new key at their end, for example\n  ,${newKey()}\nand start gateways and workers again: the gateway renews every pseudonym when it starts`);
   }
-  const db = await openDatabase(config.DATABASE_URL ?? `sqlite:${join(config.CEREBLOOM_HOME, 'cerebloom.db')}`);
+  const db = await openDatabase(databaseUrl(config));
   try {
     const pseudonyms = openPseudonyms(config);
     const waiting = async () => Number((await db.selectFrom('runs').select(eb => eb.fn.countAll<number>().as('n')).where('pseudonym_generation', '<', pseudonyms.generation()).executeTakeFirstOrThrow()).n);

@@ -1,9 +1,8 @@
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openDatabase } from '../adapters/database.ts';
 import { readRouting, RoutingFileError } from '../adapters/routing-file.ts';
 import { RoutingRepository } from '../adapters/routing-repository.ts';
-import { ConfigError, readConfig, type Config } from '../config.ts';
+import { type Config, ConfigError, databaseUrl, readConfig } from '../config.ts';
 import { openModels, openOrthanc } from '../context.ts';
 import { AppError } from '../domain/errors.ts';
 import { explainRule, firstRule, type ExplainedCondition, type RoutingRule } from '../domain/routing.ts';
@@ -38,7 +37,7 @@ async function explain(config: Config, study: string): Promise<Explanation> {
   const routing = readRouting(config.ROUTING_FILE);
   const uid = parseUid('study', study);
   const orthanc = openOrthanc(config, PATIENCE_MS);
-  const db = await openDatabase(config.DATABASE_URL ?? `sqlite:${join(config.CEREBLOOM_HOME, 'cerebloom.db')}`);
+  const db = await openDatabase(databaseUrl(config));
   try {
     const header = await orthanc.studyHeader(uid);
     const found = await orthanc.findStudy(uid);

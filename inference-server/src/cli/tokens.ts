@@ -1,9 +1,8 @@
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { AuditLog, auditKey } from '../adapters/audit-log.ts';
 import { openDatabase } from '../adapters/database.ts';
 import { TokenNameTakenError, TokenRepository } from '../adapters/token-repository.ts';
-import { ConfigError, readConfig } from '../config.ts';
+import { ConfigError, databaseUrl, readConfig } from '../config.ts';
 import { ROLES, type Role } from '../domain/access.ts';
 
 const USAGE = `Tokens are what people and scripts sign in with; each is shown once, when it is made.
@@ -25,7 +24,7 @@ async function main(args: string[]): Promise<void> {
     return;
   }
   const config = readConfig(process.env);
-  const db = await openDatabase(config.DATABASE_URL ?? `sqlite:${join(config.CEREBLOOM_HOME, 'cerebloom.db')}`);
+  const db = await openDatabase(databaseUrl(config));
   const [tokens, audit] = [new TokenRepository(db, Date.now), new AuditLog(db, Date.now, auditKey(config.CEREBLOOM_HOME, config.AUDIT_KEY))];
   const byOperator = { actor: 'operator', role: null, address: null, outcome: 'success' } as const;
   try {
