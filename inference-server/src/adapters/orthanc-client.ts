@@ -61,7 +61,7 @@ export interface Change {
   readonly type: string;
   readonly resource: string;
   readonly id: string;
-  /** By which the same change is known again. */
+  /** By which the same change is known again; begins with `seq`. */
   readonly mark: string;
 }
 

@@ -11,8 +11,8 @@ const FARTHEST_MS = 15 * 60_000;
 /** A place in Orthanc's change feed. */
 export interface FeedPosition {
   readonly position: number;
-  /** What the feed says there (`Change.mark`), by which a feed that was restored or begun anew is noticed; null where unknown. */
-  readonly anchor: string | null;
+  /** What the feed says there and at some places before (`Change.mark`), newest first, by which a feed that was restored or begun anew is noticed; none where unknown. */
+  readonly anchors: readonly string[];
 }
 
 export interface Candidate {
@@ -45,7 +45,7 @@ export class RoutingRepository {
   async begin(at: FeedPosition, orthancStudyIds: readonly string[], now: number): Promise<void> {
     await this.#db.transaction().execute(async trx => {
       await noteCandidates(trx, orthancStudyIds, now);
-      for (const name of [CURSOR, START]) await trx.insertInto('cursors').values({ name, ...at }).onConflict(conflict => conflict.doNothing()).execute();
+      for (const name of [CURSOR, START]) await trx.insertInto('cursors').values({ name, ...toRow(at) }).onConflict(conflict => conflict.doNothing()).execute();
     });
   }
 
@@ -53,12 +53,13 @@ export class RoutingRepository {
   async advance(to: FeedPosition, orthancStudyIds: readonly string[], now: number): Promise<void> {
     await this.#db.transaction().execute(async trx => {
       await noteCandidates(trx, orthancStudyIds, now);
-      await trx.updateTable('cursors').set(to).where('name', '=', CURSOR).execute();
+      await trx.updateTable('cursors').set(toRow(to)).where('name', '=', CURSOR).execute();
     });
   }
 
   async #read(name: string): Promise<FeedPosition | undefined> {
-    return this.#db.selectFrom('cursors').select(['position', 'anchor']).where('name', '=', name).executeTakeFirst();
+    const row = await this.#db.selectFrom('cursors').select(['position', 'anchor']).where('name', '=', name).executeTakeFirst();
+    return row && { position: row.position, anchors: row.anchor?.split('\n') ?? [] };
   }
 
   async dueCandidates(now: number, limit: number): Promise<Candidate[]> {
@@ -83,6 +84,8 @@ export class RoutingRepository {
       .where('study_uid', '=', studyUid).where('content_hash', '=', contentHash).executeTakeFirst();
   }
 }
+
+const toRow = ({ position, anchors }: FeedPosition) => ({ position, anchor: anchors.length > 0 ? anchors.join('\n') : null });
 
 async function noteCandidates(trx: Transaction<Schema>, orthancStudyIds: readonly string[], now: number): Promise<void> {
   for (const id of orthancStudyIds) {

@@ -21,6 +21,8 @@ export interface WatchDeps extends RequestDeps {
 }
 
 const PAGE = 200;
+/** Of some twenty studies, so that one is left when those that came last are deleted together. */
+const ANCHORS = 40;
 const POLL_MS = 1_000;
 const UNRIPE_MS = 1_000;
 const FIRST_PAUSE_MS = 2_000;
@@ -47,28 +49,29 @@ export async function watchOrthanc(deps: WatchDeps, stopping: AbortSignal): Prom
 
 /**
  * Reads one page of the feed. At the very first start it begins at the feed's end (or, by configuration, with every
- * study there is); after that nothing is passed over, however long this process or Orthanc was down. A feed that is not
- * the one that was left, because Orthanc's index was restored or begun anew, is read again from where routing began:
- * what was judged before is known by its content and not judged twice.
+ * study there is); after that nothing is passed over, however long this process or Orthanc was down. Where the change
+ * that was read last is not there any more, the feed is read again from the newest place that is still as it was: a study
+ * that was deleted, or an image that was sent again, takes its own changes with it, and an index that was restored or
+ * begun anew has others from some place on. What was judged before is known by its content and not judged twice.
  * @returns whether there is more to read at once.
  */
 export async function readFeed({ orthanc, rules, routings, log, now }: WatchDeps): Promise<boolean> {
   const cursor = await routings.cursor();
   if (cursor === undefined) {
     const { existingStudies } = await rules.current();
-    await routings.begin(positionOf(await orthanc.lastChange()), existingStudies === 'route' ? await orthanc.studyIds() : [], now());
+    await routings.begin(await endOfFeed(orthanc), existingStudies === 'route' ? await orthanc.studyIds() : [], now());
     return true;
   }
   // the change at the cursor comes along, to see whether it is still the same
-  const from = cursor.anchor === null ? cursor.position : cursor.position - 1;
-  const { changes: page, last, done } = await orthanc.changes(from, PAGE);
-  const known = cursor.anchor === null || page[0]?.mark === cursor.anchor;
+  const [anchor] = cursor.anchors;
+  const { changes: page, last, done } = await orthanc.changes(anchor === undefined ? cursor.position : cursor.position - 1, PAGE);
+  const isKnown = anchor === undefined || page[0]?.mark === anchor;
   const isShorter = page.length === 0 && ((await orthanc.lastChange())?.seq ?? 0) < cursor.position;
-  if (!known || isShorter) {
-    const begin = await startAgain(orthanc, routings);
-    if (begin.position === cursor.position && begin.anchor === cursor.anchor) return false;
-    log.info({ from: begin.position }, 'Orthanc\'s changes are not the ones that were read; they are read again');
-    await routings.advance(begin, [], now());
+  if (!isKnown || isShorter) {
+    const back = await stillThere(orthanc, cursor) ?? await stillThere(orthanc, await routings.start()) ?? EMPTY_FEED;
+    if (back.position === cursor.position) return false;
+    log.info({ left: cursor.position, from: back.position }, 'Orthanc\'s changes are not the ones that were read; they are read again');
+    await routings.advance(back, [], now());
     return true;
   }
   const changes = page.filter(({ seq }) => seq > cursor.position);
@@ -77,19 +80,34 @@ export async function readFeed({ orthanc, rules, routings, log, now }: WatchDeps
     if (resource === 'Study') return id;
     return resource === 'Instance' || resource === 'Series' ? orthanc.studyOf(resource, id) : undefined;
   }));
-  await routings.advance({ position: last, anchor: changes.at(-1)!.mark }, [...new Set(studies.filter(id => id !== undefined))], now());
+  await routings.advance({ position: last, anchors: anchorsOf(changes, cursor.anchors) }, [...new Set(studies.filter(id => id !== undefined))], now());
   return !done;
 }
 
-async function startAgain(orthanc: WatchDeps['orthanc'], routings: RoutingRepository): Promise<FeedPosition> {
-  const start = await routings.start();
-  if (!start || start.anchor === null) return EMPTY_FEED;
-  const { changes: [there] } = await orthanc.changes(start.position - 1, 1);
-  return there?.mark === start.anchor ? start : EMPTY_FEED;
+const EMPTY_FEED: FeedPosition = { position: 0, anchors: [] };
+
+async function endOfFeed(orthanc: WatchDeps['orthanc']): Promise<FeedPosition> {
+  const end = await orthanc.lastChange();
+  if (!end) return EMPTY_FEED;
+  const { changes } = await orthanc.changes(Math.max(0, end.seq - PAGE), PAGE);
+  return { position: end.seq, anchors: anchorsOf(changes.filter(({ seq }) => seq <= end.seq), []) };
 }
 
-const EMPTY_FEED: FeedPosition = { position: 0, anchor: null };
-const positionOf = (change: Change | undefined): FeedPosition => (change ? { position: change.seq, anchor: change.mark } : EMPTY_FEED);
+/** The last change, and those of whole studies before it: they outlive an image of theirs that is sent again. */
+function anchorsOf(changes: readonly Change[], before: readonly string[]): string[] {
+  const marks = changes.filter(({ resource }, n) => resource === 'Study' || n === changes.length - 1).map(({ mark }) => mark).reverse();
+  return [...new Set([...marks, ...before])].slice(0, ANCHORS);
+}
+
+/** The newest of a position's anchors at which the feed says what it said. */
+async function stillThere(orthanc: WatchDeps['orthanc'], at: FeedPosition | undefined): Promise<FeedPosition | undefined> {
+  for (const [n, anchor] of (at?.anchors ?? []).entries()) {
+    const position = Number.parseInt(anchor, 10);
+    const { changes: [there] } = await orthanc.changes(position - 1, 1);
+    if (there?.mark === anchor) return { position, anchors: at!.anchors.slice(n) };
+  }
+  return undefined;
+}
 
 /** Judges the candidates that are ripe. */
 export async function judgeDue(deps: WatchDeps): Promise<void> {
