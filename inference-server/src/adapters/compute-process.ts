@@ -1,7 +1,15 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { execArgv, execPath } from 'node:process';
 import { OUT_OF_MEMORY_EXIT, type ComputeEnd, type ComputeJob, type ComputeOutcome, type ComputeProgress } from '../contract/compute.ts';
 import type { Computer } from '../flow/ports.ts';
+
+/**
+ * The kernel ends the child together with this process, even when this one is killed: native code that computes holds
+ * the child's event loop, so that it would not notice. setpriv is of util-linux, on every Debian and Ubuntu.
+ */
+const SETPRIV = '/usr/bin/setpriv';
+const DYING_WITH_THIS = existsSync(SETPRIV) ? { execPath: SETPRIV, execArgv: ['--pdeathsig', 'KILL', '--', execPath, ...execArgv] } : {};
 
 /**
  * Computes in a child process, which lives on between runs so that the model stays loaded, and is replaced after it
@@ -50,7 +58,7 @@ export class ComputeProcess implements Computer {
 
   #start(): ChildProcess {
     this.#starts++;
-    const child = fork(this.#script, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], serialization: 'advanced' });
+    const child = fork(this.#script, { ...DYING_WITH_THIS, stdio: ['ignore', 'inherit', 'inherit', 'ipc'], serialization: 'advanced' });
     const forget = () => {
       if (this.#child === child) this.#child = undefined;
     };
