@@ -78,7 +78,7 @@ export interface RunFilter {
   readonly limit: number;
 }
 
-/** Times a worker's death is answered by another try. */
+/** Tries of a run in all, where its process dies or takes too long. */
 export const MAX_ATTEMPTS = 3;
 
 /** For what is due whatever the clock says. */

@@ -20,7 +20,7 @@ export interface KeeperDeps {
   /** Unique among all workers that ever were: a lease belongs to it. */
   readonly id: string;
   readonly host: string;
-  /** A run that computes longer is stopped and fails. */
+  /** A run that computes longer is stopped. */
   readonly timeoutMs: number;
   readonly timing?: Partial<Timing>;
 }
@@ -33,9 +33,11 @@ export interface Timing {
   readonly reportMs: number;
   readonly progressMs: number;
   readonly unavailablePauseMs: number;
+  /** What hangs may hang again: the others go first. */
+  readonly timedOutPauseMs: number;
 }
 
-const TIMING: Timing = { leaseMs: 10_000, extendMs: 3_000, watchMs: 400, idleMs: 250, reportMs: 5_000, progressMs: 250, unavailablePauseMs: 15_000 };
+const TIMING: Timing = { leaseMs: 10_000, extendMs: 3_000, watchMs: 400, idleMs: 250, reportMs: 5_000, progressMs: 250, unavailablePauseMs: 15_000, timedOutPauseMs: 2_000 };
 /** How long a run that nobody watches, or whose result is computed, is tried again while Orthanc does not answer. */
 const KEPT_TRYING_MS = 24 * 3_600_000;
 
@@ -80,20 +82,29 @@ async function takeOne(deps: KeeperDeps, timing: Timing, stopping: AbortSignal):
 
 async function attempt(deps: KeeperDeps, timing: Timing, run: RunRecord, stopping: AbortSignal): Promise<void> {
   const stop = new AbortController();
-  const stopFor = (reason: StopReason) => stop.abort(reason);
+  let isStoring = false;
+  const stopFor = (reason: StopReason) => {
+    // too late: a result that Orthanc may have already is that of a completed run
+    if (reason === 'cancelled' && isStoring) return;
+    stop.abort(reason);
+  };
   const onStopping = () => stopFor('stopping');
   stopping.addEventListener('abort', onStopping, { once: true });
   const late = setTimeout(() => stopFor('timed-out'), deps.timeoutMs);
   const over = new AbortController();
   const watching = watch(deps, timing, run, stopFor, over.signal);
   const progress = progressWriter(deps, timing, run);
+  const tell = (newest: ComputeProgress) => {
+    isStoring ||= newest.stage === 'store';
+    progress.tell(newest);
+  };
   let outcome: ComputeOutcome;
   try {
     const job = {
       runId: run.id, identity: run.identity, studyUid: run.studyInstanceUid as StudyUid, model: `${run.model.id}@${run.model.version}`,
       selection: { used: run.series as SeriesSelection['used'], identities: run.identities }, segOn: run.segOn,
     };
-    outcome = await deps.computer.compute(job, progress.tell, stop.signal);
+    outcome = await deps.computer.compute(job, tell, stop.signal);
   } finally {
     clearTimeout(late);
     over.abort();
@@ -123,13 +134,20 @@ async function conclude(deps: KeeperDeps, timing: Timing, run: RunRecord, outcom
     case 'lost': return;
     case 'cancelled': return end(deps, run, { state: 'cancelled' });
     case 'stopping': return runs.release(run.id, id, { availableAt: AT_ONCE, countAttempt: false }, now());
-    case 'timed-out': return end(deps, run, { state: 'failed', error: { code: 'TIMED_OUT', message: `The run took longer than ${Math.round(deps.timeoutMs / 1000)} s` } });
+    case 'timed-out':
+      log.error({ runId: run.id, attempt: run.attempts }, 'the computation took too long');
+      if (run.attempts >= MAX_ATTEMPTS) return end(deps, run, timedOut(run, deps.timeoutMs));
+      return runs.release(run.id, id, { availableAt: now() + timing.timedOutPauseMs, countAttempt: true }, now());
   }
   const how = outcome.kind === 'died' ? outcome.how : outcome.kind;
   log.error({ runId: run.id, attempt: run.attempts, how }, 'the computing process died');
   if (run.attempts >= MAX_ATTEMPTS) return end(deps, run, crashed(run, how));
   return runs.release(run.id, id, { availableAt: AT_ONCE, countAttempt: true }, now());
 }
+
+const timedOut = (run: RunRecord, timeoutMs: number): Outcome => ({
+  state: 'failed', error: { code: 'TIMED_OUT', message: `The run took longer than ${Math.round(timeoutMs / 1000)} s, ${run.attempts} times` },
+});
 
 const crashed = (run: RunRecord, how: string): Outcome => ({
   state: 'failed',

@@ -9,6 +9,7 @@ import { RunRepository } from '../../../inference-server/src/adapters/run-reposi
 import { WorkerRepository } from '../../../inference-server/src/adapters/worker-repository.ts';
 import { isFinal } from '../../../inference-server/src/domain/run.ts';
 import { keepWorker, type KeeperDeps } from '../../../inference-server/src/flow/keep-worker.ts';
+import { isAlive } from '../../support/is-alive.ts';
 import { aNewRun, nobodyListens } from '../../support/runs.ts';
 
 const SCRIPT = fileURLToPath(import.meta.resolve('../../support/computer.ts'));
@@ -58,14 +59,6 @@ async function endless(): Promise<{ id: string; pid: () => number; folder: strin
   return { id, folder, pid: () => Number(readFileSync(file, 'utf8')) };
 }
 
-const isAlive = (pid: number) => {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-};
-
 describe('the keeper of a worker', () => {
   it('brings a run to its result', async () => {
     keep();
@@ -96,10 +89,22 @@ describe('the keeper of a worker', () => {
     rmSync(folder, { recursive: true });
   });
 
-  it('stops a run that takes too long', async () => {
-    keep({ timeoutMs: 1500 });
+  it('lets a cancelled run end whose result is being stored: a result in the archive belongs to a completed run', async () => {
+    keep();
+    const id = await queue('stores');
+    await vi.waitFor(async () => expect((await runs.find(id))!.stage).toBe('store'), { timeout: 30_000, interval: 20 });
+    await runs.cancel(id, Date.now());
+    expect((await ended(id)).state).toBe('completed');
+  });
+
+  it('stops a run that takes too long, tries it again twice after the others, and then fails it', async () => {
+    keep({ timeoutMs: 1500, timing: { watchMs: 20, idleMs: 20, timedOutPauseMs: 300 } });
     const folder = mkdtempSync(join(tmpdir(), 'keeper-'));
-    expect(await ended(await queue('tells-its-pid', { studyInstanceUid: join(folder, 'pid') }))).toMatchObject({ state: 'failed', error: { code: 'TIMED_OUT' } });
+    const endless = await queue('tells-its-pid', { studyInstanceUid: join(folder, 'pid') });
+    const next = await queue('completes');
+    expect(await ended(next)).toMatchObject({ state: 'completed' });
+    expect(isFinal((await runs.find(endless))!.state)).toBe(false);
+    expect(await ended(endless)).toMatchObject({ state: 'failed', attempts: 3, error: { code: 'TIMED_OUT', message: expect.stringContaining('3 times') } });
     rmSync(folder, { recursive: true });
   });
 
