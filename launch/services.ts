@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { type ChildProcess, startProcess } from './child-process.ts';
 import { waitUntilHealthy } from './health.ts';
 import { LaunchError } from './launch-error.ts';
-import { ROOT } from './paths.ts';
+import { MLFLOW_POSTGRES_DRIVER, ROOT } from './paths.ts';
 
 export { freePort } from './ports.ts';
 
@@ -129,16 +129,18 @@ export interface MlflowOptions {
   readonly port: number;
   /** The Python that has MLflow installed. */
   readonly python: string;
+  /** Its database, where that is not a SQLite file in `home`: `postgresql://…`. */
+  readonly databaseUrl?: string | undefined;
 }
 
 /**
- * MLflow's tracking server and pages on loopback, SQLite behind it, artefacts through its proxy.
+ * MLflow's tracking server and pages on loopback, a database behind it, artefacts through its proxy.
  *
  * It runs as one uvicorn process and not through the `mlflow server` command, which imports MLflow twice (twice the
  * start time and memory) and whose second process would survive a SIGKILL of the first.
  * @throws LaunchError
  */
-export async function spawnMlflow({ home, port, python }: MlflowOptions): Promise<Service> {
+export async function spawnMlflow({ home, port, python, databaseUrl }: MlflowOptions): Promise<Service> {
   if (!existsSync(python)) throw new LaunchError('MLFLOW_ABSENT', `MLflow is not installed: there is no ${python}; npm start and npm test install it`);
   const folder = resolve(home, 'mlflow');
   mkdirSync(join(folder, 'artifacts'), { recursive: true, mode: 0o700 });
@@ -146,7 +148,7 @@ export async function spawnMlflow({ home, port, python }: MlflowOptions): Promis
     name: 'MLflow',
     file: python,
     args: ['-m', 'uvicorn', '--host', '127.0.0.1', '--port', String(port), '--workers', '1', '--no-access-log', 'mlflow.server.fastapi_app:app'],
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, TMPDIR: process.env.TMPDIR, LC_ALL: 'C.UTF-8', ...mlflowEnvironment(folder, port) },
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, TMPDIR: process.env.TMPDIR, LC_ALL: 'C.UTF-8', ...mlflowEnvironment(folder, port), ...(databaseUrl && { _MLFLOW_SERVER_FILE_STORE: databaseUrl, PYTHONPATH: MLFLOW_POSTGRES_DRIVER }) },
     cwd: folder,
     logFile: resolve(home, 'logs/mlflow.log'),
   });

@@ -3,11 +3,11 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { requireSpace } from './disk-space.ts';
 import { execute } from './execute.ts';
-import { installMlflow, isMlflowInstalled, MLFLOW_BYTES } from './install-mlflow.ts';
+import { installMlflow, installMlflowPostgresDriver, isMlflowInstalled, MLFLOW_BYTES } from './install-mlflow.ts';
 import { installOhif, isOhifInstalled, OHIF_BYTES } from './install-ohif.ts';
-import { LaunchError } from './launch-error.ts';
 import { MLFLOW_PYTHON, ROOT, TOOLS } from './paths.ts';
 import { step } from './progress.mjs';
+import { runMain } from './run-main.ts';
 import { installPackages, missingPackages, START_PACKAGES, TEST_PACKAGES } from './system-packages.ts';
 
 const SYSTEM_PACKAGE_BYTES = 250_000_000;
@@ -20,6 +20,7 @@ async function setUp(purpose: 'start' | 'test'): Promise<void> {
   requireSpace(TOOLS, MARGIN_BYTES + (isMlflowInstalled() ? 0 : MLFLOW_BYTES) + (isOhifInstalled() ? 0 : OHIF_BYTES), 'CereBloom');
   await installPackages(missing);
   await installMlflow();
+  if (purpose === 'test') await installMlflowPostgresDriver();
   await installOhif();
   await fetchModels();
 }
@@ -40,10 +41,4 @@ async function fetchModels(): Promise<void> {
   }
 }
 
-try {
-  await setUp(process.argv[2] === 'test' ? 'test' : 'start');
-} catch (error) {
-  if (!(error instanceof LaunchError)) throw error;
-  process.stderr.write(`\n${error.message}\n`);
-  process.exitCode = 1;
-}
+await runMain(() => setUp(process.argv[2] === 'test' ? 'test' : 'start'));

@@ -23,6 +23,7 @@ export const TEST_PACKAGES: readonly SystemPackage[] = [
   { name: 'chromium', file: '/usr/bin/chromium' },
   { name: 'docker-compose', file: '/usr/bin/docker-compose' },
   { name: 'prometheus', file: '/usr/bin/prometheus' },
+  { name: 'postgresql', file: '/usr/lib/postgresql' },
   { name: 'orthanc-postgresql', file: ORTHANC_POSTGRES_PLUGIN },
   { name: 'faketime', file: '/usr/bin/faketime' },
 ];
