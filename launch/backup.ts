@@ -7,6 +7,7 @@ import { databasesOf, FOLDERS, homeOf, KEYS, MANIFEST, sha256Of, type BackupMani
 import { mustExecute } from './execute.ts';
 import { LaunchError } from './launch-error.ts';
 import { step } from './progress.mjs';
+import { runMain } from './run-main.ts';
 
 const USAGE = `Copies the database, the archive's images and index, MLflow's store, added models and the keys, while everything runs.
 
@@ -101,10 +102,4 @@ function checkSqlite(file: string): void {
 
 const filesOf = (folder: string): string[] => readdirSync(folder, { recursive: true, withFileTypes: true }).filter(entry => entry.isFile()).map(entry => join(entry.parentPath, entry.name));
 
-try {
-  await main(process.argv.slice(2));
-} catch (error) {
-  if (!(error instanceof LaunchError)) throw error;
-  process.stderr.write(`\n${error.message}\n`);
-  process.exitCode = 1;
-}
+await runMain(() => main(process.argv.slice(2)));

@@ -1,7 +1,7 @@
 /** `npm run doctor`: looks at the installation, part by part, and says of what is wrong what to do. Changes nothing. Exit code 1 where something is wrong. */
 import { parseArgs } from 'node:util';
 import { diagnose, type Finding } from './diagnose.ts';
-import { LaunchError } from './launch-error.ts';
+import { runMain } from './run-main.ts';
 
 const MARKS = { well: 'well ', note: 'note ', wrong: 'WRONG' } as const;
 
@@ -15,14 +15,10 @@ function print(findings: readonly Finding[]): void {
   process.stdout.write(wrong === 0 ? '\nNothing is wrong.\n' : `\n${wrong} of ${findings.length} are wrong; docs/troubleshooting.md tells more.\n`);
 }
 
-try {
+await runMain(async () => {
   const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } });
   const findings = await diagnose(process.env);
   if (values.json) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
   else print(findings);
   process.exitCode = findings.some(({ verdict }) => verdict === 'wrong') ? 1 : 0;
-} catch (error) {
-  if (!(error instanceof LaunchError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS'))) throw error;
-  process.stderr.write(`${(error as Error).message}\n`);
-  process.exitCode = 1;
-}
+});

@@ -17,6 +17,7 @@ import { LaunchError } from './launch-error.ts';
 import { MLFLOW_PYTHON, ROOT } from './paths.ts';
 import { requireFreePorts } from './ports.ts';
 import { step } from './progress.mjs';
+import { runMain } from './run-main.ts';
 import { healthy, spawnGateway, spawnMlflow, spawnOrthanc, spawnWorker } from './services.ts';
 import { Supervisor } from './supervisor.ts';
 
@@ -112,8 +113,6 @@ CereBloom is running.
   Work list  ${url}/work-list (every study with its state; segment several at once)
   Dashboard  ${url}/dashboard
   Studies    ${url}/ (drop DICOM files on it, or send them to the DICOM port ${orthancDicomPort})
-  Work list  ${url}/work-list
-  Dashboard  ${url}/dashboard
   API        ${url}/docs
   MLflow     ${mlflowUrl}
   Scripts    ${join(home, 'demo.json')} has the address and the token
@@ -142,10 +141,4 @@ async function main(): Promise<number> {
   }
 }
 
-try {
-  process.exit(await main());
-} catch (error) {
-  if (!(error instanceof LaunchError)) throw error;
-  process.stderr.write(`\n${error.message}\n`);
-  process.exit(1);
-}
+await runMain(async () => process.exit(await main()));

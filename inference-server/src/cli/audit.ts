@@ -1,8 +1,8 @@
-import { parseArgs } from 'node:util';
 import { AUDIT_ACTIONS, AuditLog, auditKey, type AuditRow } from '../adapters/audit-log.ts';
 import { openDatabase } from '../adapters/database.ts';
 import { auditMessage } from '../dicom/audit-message.ts';
-import { ConfigError, databaseUrl, readConfig } from '../config.ts';
+import { databaseUrl, readConfig } from '../config.ts';
+import { parse, runCommand, UsageError } from './run-command.ts';
 
 const USAGE = `Who did what: the audit log.
 
@@ -13,12 +13,8 @@ const USAGE = `Who did what: the audit log.
 Actions: ${AUDIT_ACTIONS.join(', ')}. --xml prints DICOM audit messages (PS3.15 A.5).
 `;
 
-class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
-
 async function main(args: string[]): Promise<void> {
-  const { values, positionals: [command] } = parse(args);
+  const { values, positionals: [command] } = argumentsOf(args);
   if (values.help || !command) {
     process.stdout.write(USAGE);
     return;
@@ -46,7 +42,7 @@ async function verify(audit: AuditLog): Promise<void> {
   process.exitCode = 2;
 }
 
-async function search(audit: AuditLog, values: ReturnType<typeof parse>['values']): Promise<void> {
+async function search(audit: AuditLog, values: ReturnType<typeof argumentsOf>['values']): Promise<void> {
   const outcome = (['success', 'refused', 'failure'] as const).find(known => known === values.outcome);
   if (values.outcome !== undefined && !outcome) throw new UsageError('--outcome must be success, refused or failure');
   const rows = await audit.search({
@@ -75,25 +71,15 @@ function count(name: string, text: string | undefined): number | undefined {
   return number;
 }
 
-function parse(args: string[]) {
+function argumentsOf(args: string[]) {
   const text = { type: 'string' } as const;
-  try {
-    return parseArgs({
-      args, allowPositionals: true,
-      options: {
-        actor: text, action: text, object: text, outcome: text, from: text, to: text, before: text, limit: text,
-        json: { type: 'boolean' }, xml: { type: 'boolean' }, help: { type: 'boolean', short: 'h' },
-      },
-    });
-  } catch (cause) {
-    throw new UsageError((cause as Error).message);
-  }
+  return parse({
+    args, allowPositionals: true,
+    options: {
+      actor: text, action: text, object: text, outcome: text, from: text, to: text, before: text, limit: text,
+      json: { type: 'boolean' }, xml: { type: 'boolean' }, help: { type: 'boolean', short: 'h' },
+    },
+  });
 }
 
-try {
-  await main(process.argv.slice(2));
-} catch (error) {
-  if (!(error instanceof UsageError || error instanceof ConfigError)) throw error;
-  process.stderr.write(`${error.message}\n`);
-  process.exitCode = 1;
-}
+await runCommand(main);

@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { findBrainExtractor } from '../adapters/brain-extractor.ts';
 import { findCases, fingerprintOf, readCase, type CaseFolder } from '../adapters/case-folder.ts';
 import { EVALUATION_EXPERIMENT, MlflowClient } from '../adapters/mlflow-client.ts';
 import { ModelStore } from '../adapters/model-store.ts';
 import type { OnnxModel } from '../adapters/onnx-model.ts';
-import { ConfigError, modelFolders, readConfig } from '../config.ts';
+import { modelFolders, readConfig } from '../config.ts';
 import { filesOf } from '../domain/manifest.ts';
 import { AppError } from '../domain/errors.ts';
 import { PIPELINE_VERSION } from '../domain/run.ts';
@@ -25,6 +24,7 @@ import { DEGRADATIONS, type Degradation } from '../steps/degrade.ts';
 import { foregroundOf } from '../steps/brain-mask.ts';
 import { drawResult } from '../steps/draw-result.ts';
 import { fitCalibration, type CalibrationFigures, type Observation } from '../steps/fit-calibration.ts';
+import { parse, runCommand, UsageError } from './run-command.ts';
 
 const USAGE = `Segments labelled cases and compares with the truth.
 
@@ -47,10 +47,6 @@ const USAGE = `Segments labelled cases and compares with the truth.
              without --cases to these alone, in seconds
 `;
 
-class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
-
 interface Bench {
   readonly model: OnnxModel;
   readonly brainExtractor: BrainExtractor;
@@ -58,7 +54,7 @@ interface Bench {
 }
 
 async function main(args: string[]): Promise<void> {
-  const { values } = parse(args);
+  const { values } = argumentsOf(args);
   if (values.help) {
     process.stdout.write(USAGE);
     return;
@@ -91,19 +87,15 @@ async function main(args: string[]): Promise<void> {
   }
 }
 
-function parse(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      options: {
-        cases: { type: 'string' }, case: { type: 'string', multiple: true }, model: { type: 'string' }, out: { type: 'string' },
-        without: { type: 'string', multiple: true }, against: { type: 'string' }, mlflow: { type: 'boolean' }, calibrate: { type: 'boolean' }, inputs: { type: 'string' }, pool: { type: 'string', multiple: true },
-        fresh: { type: 'boolean' }, help: { type: 'boolean', short: 'h' },
-      },
-    });
-  } catch (cause) {
-    throw new UsageError((cause as Error).message);
-  }
+function argumentsOf(args: string[]) {
+  return parse({
+    args,
+    options: {
+      cases: { type: 'string' }, case: { type: 'string', multiple: true }, model: { type: 'string' }, out: { type: 'string' },
+      without: { type: 'string', multiple: true }, against: { type: 'string' }, mlflow: { type: 'boolean' }, calibrate: { type: 'boolean' }, inputs: { type: 'string' }, pool: { type: 'string', multiple: true },
+      fresh: { type: 'boolean' }, help: { type: 'boolean', short: 'h' },
+    },
+  });
 }
 
 function toSequences(text: string): Sequence[] {
@@ -360,10 +352,4 @@ function tell(report: Report, out: string): void {
   if (failed > 0) process.exitCode = 1;
 }
 
-try {
-  await main(process.argv.slice(2));
-} catch (error) {
-  if (!(error instanceof UsageError || error instanceof ConfigError || error instanceof AppError)) throw error;
-  process.stderr.write(`${error.message}\n`);
-  process.exitCode = 1;
-}
+await runCommand(main);

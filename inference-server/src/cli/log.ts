@@ -1,15 +1,15 @@
-import { parseArgs } from 'node:util';
 import { statisticsListener } from '../adapters/count-runs.ts';
 import { openDatabase } from '../adapters/database.ts';
 import { readRunLog } from '../adapters/log-reader.ts';
 import { MlflowClient } from '../adapters/mlflow-client.ts';
 import { OutboxRepository } from '../adapters/outbox-repository.ts';
 import { RunRepository, type RunRecord } from '../adapters/run-repository.ts';
-import { type Config, ConfigError, databaseUrl, readConfig } from '../config.ts';
+import { type Config, databaseUrl, readConfig } from '../config.ts';
 import { openOrthanc } from '../context.ts';
 import type { RunLog } from '../contract/run-details.ts';
 import { AppError } from '../domain/errors.ts';
 import { parseUid } from '../domain/uid.ts';
+import { parse, runCommand, UsageError } from './run-command.ts';
 
 const USAGE = `One run, followed through gateway, worker, Orthanc and MLflow: the lines that tell of it, and what each of them has of it now.
 
@@ -17,10 +17,6 @@ const USAGE = `One run, followed through gateway, worker, Orthanc and MLflow: th
 `;
 const PATIENCE_MS = 5_000;
 const LINES = 5_000;
-
-class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
 
 /** What the parts have of a run now. */
 interface Followed {
@@ -82,7 +78,7 @@ function print({ run, lines, orthanc, mlflow }: Followed): void {
 }
 
 async function main(args: string[]): Promise<void> {
-  const { values, positionals: [id] } = parseArgs({ args, allowPositionals: true, options: { json: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false } } });
+  const { values, positionals: [id] } = parse({ args, allowPositionals: true, options: { json: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false } } });
   if (values.help || id === undefined) {
     process.stdout.write(USAGE);
     return;
@@ -92,10 +88,4 @@ async function main(args: string[]): Promise<void> {
   else print(followed);
 }
 
-try {
-  await main(process.argv.slice(2));
-} catch (error) {
-  if (!(error instanceof UsageError || error instanceof ConfigError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS'))) throw error;
-  process.stderr.write(`${(error as Error).message}\n`);
-  process.exitCode = 1;
-}
+await runCommand(main);

@@ -1,6 +1,7 @@
 import { openDatabase, undoMigrations } from '../adapters/database.ts';
 import { migrations } from '../adapters/migrations/index.ts';
-import { ConfigError, databaseUrl, readConfig } from '../config.ts';
+import { databaseUrl, readConfig } from '../config.ts';
+import { runCommand } from './run-command.ts';
 
 const USAGE = `Changes of the database's form. They are made by themselves when a newer version starts.
 
@@ -27,10 +28,4 @@ async function main([command, name, ...rest]: readonly string[]): Promise<void> 
   }
 }
 
-try {
-  await main(process.argv.slice(2));
-} catch (error) {
-  if (!(error instanceof RangeError || error instanceof ConfigError)) throw error;
-  process.stderr.write(`${error.message}\n`);
-  process.exitCode = 1;
-}
+await runCommand(main, error => (error instanceof RangeError ? error.message : undefined));

@@ -2,16 +2,17 @@ import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs, promisify } from 'node:util';
+import { promisify } from 'node:util';
 import { AuditLog, auditKey } from '../adapters/audit-log.ts';
 import { BRAIN_EXTRACTION_FOLDER, checkDeepbetFile } from '../adapters/brain-extractor.ts';
 import { openDatabase } from '../adapters/database.ts';
 import { buildDeepbet, DEEPBET_FILES, DEEPBET_WHEEL } from '../adapters/deepbet-network.ts';
 import { draftOfNnunet } from '../adapters/nnunet-plans.ts';
 import { ModelStore, parseManifest, sha256Of, type StoredModel } from '../adapters/model-store.ts';
-import { addedModelsFolder, type Config, ConfigError, databaseUrl, modelFolders, readConfig } from '../config.ts';
-import { AppError, ModelError } from '../domain/errors.ts';
+import { addedModelsFolder, type Config, databaseUrl, modelFolders, readConfig } from '../config.ts';
+import { ModelError } from '../domain/errors.ts';
 import { filesOf, type Manifest } from '../domain/manifest.ts';
+import { parse, runCommand, UsageError } from './run-command.ts';
 
 const USAGE = `The models that this installation has.
 
@@ -25,17 +26,13 @@ const USAGE = `The models that this installation has.
   npm run models -- get <id>                   fetches the file of a model whose manifest names its source
 `;
 
-class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
-
 /** Something outside (Python, the package index, a download) that did not work, in words. */
 class GetError extends Error {
   override readonly name = 'GetError';
 }
 
 async function main(args: string[]): Promise<void> {
-  const { values, positionals } = parse(args);
+  const { values, positionals } = argumentsOf(args);
   const [command, ...subjects] = positionals;
   const [subject, ...rest] = subjects;
   if (values.help || !command) {
@@ -55,15 +52,11 @@ async function main(args: string[]): Promise<void> {
   }
 }
 
-function parse(args: string[]) {
-  try {
-    return parseArgs({
-      args, allowPositionals: true,
-      options: { manifest: { type: 'string' }, card: { type: 'string' }, nnunet: { type: 'string' }, json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
-    });
-  } catch (cause) {
-    throw new UsageError((cause as Error).message);
-  }
+function argumentsOf(args: string[]) {
+  return parse({
+    args, allowPositionals: true,
+    options: { manifest: { type: 'string' }, card: { type: 'string' }, nnunet: { type: 'string' }, json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+  });
 }
 
 async function list(store: ModelStore, config: Config, json: boolean): Promise<void> {
@@ -262,13 +255,8 @@ async function problemOf(check: Promise<unknown>): Promise<string | null> {
   }
 }
 
-try {
-  await main(process.argv.slice(2));
-} catch (error) {
-  const expected = error instanceof UsageError || error instanceof GetError || error instanceof ConfigError || error instanceof AppError;
-  if (!expected) throw error;
-  const code = error instanceof ModelError ? `${error.code}: ` : '';
-  const why = error instanceof ModelError && error.cause instanceof Error ? ` (${error.cause.message})` : '';
-  process.stderr.write(`${code}${error.message}${why}\n`);
-  process.exitCode = 1;
-}
+await runCommand(main, error => {
+  if (error instanceof GetError) return error.message;
+  if (!(error instanceof ModelError)) return undefined;
+  return `${error.code}: ${error.message}${error.cause instanceof Error ? ` (${error.cause.message})` : ''}`;
+});

@@ -3,8 +3,9 @@ import { openDatabase } from '../adapters/database.ts';
 import { addPseudonymKey } from '../adapters/pseudonym.ts';
 import { renewPseudonyms } from '../adapters/renew-pseudonyms.ts';
 import { newKey } from '../adapters/secret-key.ts';
-import { ConfigError, databaseUrl, readConfig } from '../config.ts';
+import { databaseUrl, readConfig } from '../config.ts';
 import { openPseudonyms } from '../context.ts';
+import { runCommand, UsageError } from './run-command.ts';
 
 const USAGE = `Pseudonyms of patients, physicians, scanners and institutions in database, statistics and MLflow.
 
@@ -14,10 +15,6 @@ const USAGE = `Pseudonyms of patients, physicians, scanners and institutions in 
 
 Earlier keys stay in the file: they are needed, and without the newest one they are worth nothing.
 `;
-
-class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
 
 async function main([command, ...rest]: readonly string[]): Promise<void> {
   if (command === undefined || command === '--help' || command === '-h') {
@@ -48,10 +45,4 @@ async function main([command, ...rest]: readonly string[]): Promise<void> {
   }
 }
 
-try {
-  await main(process.argv.slice(2));
-} catch (error) {
-  if (!(error instanceof UsageError || error instanceof ConfigError)) throw error;
-  process.stderr.write(`${error.message}\n`);
-  process.exitCode = 1;
-}
+await runCommand(main);

@@ -1,13 +1,12 @@
-import { parseArgs } from 'node:util';
 import { openDatabase } from '../adapters/database.ts';
 import { readRouting, RoutingFileError } from '../adapters/routing-file.ts';
 import { RoutingRepository } from '../adapters/routing-repository.ts';
-import { type Config, ConfigError, databaseUrl, readConfig } from '../config.ts';
+import { type Config, databaseUrl, readConfig } from '../config.ts';
 import { openModels, openOrthanc } from '../context.ts';
-import { AppError } from '../domain/errors.ts';
 import { explainRule, firstRule, type ExplainedCondition, type RoutingRule } from '../domain/routing.ts';
 import { parseUid } from '../domain/uid.ts';
 import { contentOfImages, explainSelection } from '../flow/watch-orthanc.ts';
+import { parse, runCommand, UsageError } from './run-command.ts';
 
 const USAGE = `What routing.json would do with a study in Orthanc, and why; nothing is started or changed.
 
@@ -15,10 +14,6 @@ const USAGE = `What routing.json would do with a study in Orthanc, and why; noth
   npm run route -- check [--json]     whether the rules can be read, and their models are there
 `;
 const PATIENCE_MS = 5_000;
-
-class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
 
 interface Explanation {
   readonly study: string;
@@ -85,7 +80,7 @@ function inWords({ study, rules, rule, action, reason, destination, stable, deci
 }
 
 async function main(args: string[]): Promise<void> {
-  const { values, positionals } = parseArgs({ args, allowPositionals: true, options: { json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } } });
+  const { values, positionals } = parse({ args, allowPositionals: true, options: { json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } } });
   const [command, study] = positionals;
   if (values.help || !command) {
     process.stdout.write(USAGE);
@@ -104,10 +99,4 @@ async function main(args: string[]): Promise<void> {
   }
 }
 
-try {
-  await main(process.argv.slice(2));
-} catch (error) {
-  const said = error instanceof UsageError || error instanceof ConfigError || error instanceof RoutingFileError || error instanceof AppError || (error as Error).name === 'InvalidUidError';
-  process.stderr.write(`${said ? (error as Error).message : (error as Error).stack}\n${error instanceof UsageError ? `\n${USAGE}` : ''}`);
-  process.exitCode = 1;
-}
+await runCommand(main, error => (error instanceof RoutingFileError ? error.message : undefined));

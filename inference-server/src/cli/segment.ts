@@ -1,7 +1,6 @@
 import { constants } from 'node:fs';
 import { access, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { findBrainExtractor } from '../adapters/brain-extractor.ts';
 import { DicomFolder, ResultFolder } from '../adapters/dicom-folder.ts';
 import { ElastixRegistration } from '../adapters/elastix-registration.ts';
@@ -16,6 +15,7 @@ import { SEQUENCE_NAMES, SEQUENCES, type Sequence } from '../domain/study.ts';
 import { parseUid, type SeriesUid, type StudyUid } from '../domain/uid.ts';
 import { acceptingAnySubset } from '../flow/any-subset.ts';
 import { segmentStudy, type SegmentedStudy } from '../flow/segment-study.ts';
+import { parse, UsageError } from './run-command.ts';
 
 const USAGE = `Segments the brain tumour of a study that lies in a folder.
 
@@ -36,10 +36,6 @@ writes seg.dcm (DICOM segmentation), sr.dcm (measurements) and report.json into 
 Exit code: 0 done, 2 the study can't be segmented (it says why), 1 anything else.
 Not a medical device: a reader must check every result.
 `;
-
-class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
 
 /** What scripts may rely on; no patient data. */
 function reportOf({ result, referenceSeriesUid, stored, brainFoundBy, seconds }: SegmentedStudy, model: { id: string; version: string }, ignoredFiles: number) {
@@ -69,22 +65,18 @@ function reportOf({ result, referenceSeriesUid, stored, brainFoundBy, seconds }:
 }
 type Report = ReturnType<typeof reportOf>;
 
-function parse(args: string[]) {
+function argumentsOf(args: string[]) {
   const uid = { type: 'string' } as const;
-  try {
-    return parseArgs({
-      args, allowPositionals: true,
-      options: {
-        out: uid, model: uid, study: uid, t1: uid, t1ce: uid, t2: uid, flair: uid, 'seg-on': uid, incomplete: { type: 'boolean', default: false },
-        json: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false },
-      },
-    });
-  } catch (cause) {
-    throw new UsageError((cause as Error).message);
-  }
+  return parse({
+    args, allowPositionals: true,
+    options: {
+      out: uid, model: uid, study: uid, t1: uid, t1ce: uid, t2: uid, flair: uid, 'seg-on': uid, incomplete: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
 }
 
-async function main({ values, positionals }: ReturnType<typeof parse>, signal: AbortSignal): Promise<void> {
+async function main({ values, positionals }: ReturnType<typeof argumentsOf>, signal: AbortSignal): Promise<void> {
   const [input, ...rest] = positionals;
   if (!input) throw new UsageError('Which folder? Give the folder of the DICOM files');
   if (rest.length) throw new UsageError(`Unexpected ${rest.join(' ')}`);
@@ -189,7 +181,7 @@ const stopping = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort());
 let json = false;
 try {
-  const parsed = parse(process.argv.slice(2));
+  const parsed = argumentsOf(process.argv.slice(2));
   json = parsed.values.json;
   if (parsed.values.help) process.stdout.write(USAGE);
   else await main(parsed, stopping.signal);

@@ -1,9 +1,9 @@
-import { parseArgs } from 'node:util';
 import { AuditLog, auditKey } from '../adapters/audit-log.ts';
 import { openDatabase } from '../adapters/database.ts';
 import { TokenNameTakenError, TokenRepository } from '../adapters/token-repository.ts';
-import { ConfigError, databaseUrl, readConfig } from '../config.ts';
+import { databaseUrl, readConfig } from '../config.ts';
 import { ROLES, type Role } from '../domain/access.ts';
+import { parse, runCommand, UsageError } from './run-command.ts';
 
 const USAGE = `Tokens are what people and scripts sign in with; each is shown once, when it is made.
 
@@ -12,12 +12,8 @@ const USAGE = `Tokens are what people and scripts sign in with; each is shown on
   npm run tokens -- revoke <name>
 `;
 
-class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
-
 async function main(args: string[]): Promise<void> {
-  const { values, positionals } = parse(args);
+  const { values, positionals } = argumentsOf(args);
   const [command, name] = positionals;
   if (values.help || !command) {
     process.stdout.write(USAGE);
@@ -52,18 +48,14 @@ async function main(args: string[]): Promise<void> {
   }
 }
 
-function parse(args: string[]) {
-  try {
-    return parseArgs({
-      args, allowPositionals: true,
-      options: {
-        name: { type: 'string' }, role: { type: 'string' }, 'expires-days': { type: 'string' },
-        json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' },
-      },
-    });
-  } catch (cause) {
-    throw new UsageError((cause as Error).message);
-  }
+function argumentsOf(args: string[]) {
+  return parse({
+    args, allowPositionals: true,
+    options: {
+      name: { type: 'string' }, role: { type: 'string' }, 'expires-days': { type: 'string' },
+      json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' },
+    },
+  });
 }
 
 /** A token that nobody remembers must not stay valid for ever. */
@@ -80,10 +72,4 @@ function line({ name, role, createdAt, expiresAt, revokedAt, lastUsedAt }: Await
   return `${name.padEnd(24)} ${role.padEnd(12)} made ${createdAt}  ${state}  last used ${lastUsedAt ?? 'never'}\n`;
 }
 
-try {
-  await main(process.argv.slice(2));
-} catch (error) {
-  if (!(error instanceof UsageError || error instanceof ConfigError || error instanceof TokenNameTakenError)) throw error;
-  process.stderr.write(`${error.message}\n`);
-  process.exitCode = 1;
-}
+await runCommand(main, error => (error instanceof TokenNameTakenError ? error.message : undefined));
