@@ -10,6 +10,7 @@ import { mustExecute } from './execute.ts';
 import { takeHome } from './home-lock.ts';
 import { LaunchError } from './launch-error.ts';
 import { step } from './progress.mjs';
+import { runMain } from './run-main.ts';
 
 const USAGE = `Brings back what npm run backup copied. Stop everything before.
 
@@ -94,9 +95,9 @@ async function restoreDatabase({ name, url, file }: DatabasePart, folder: string
   if (url !== undefined && existsSync(dump)) {
     const client = new pg.Client(url);
     await client.connect();
-    await client.query('drop schema public cascade; create schema public');
+    await client.query('drop schema if exists public cascade; create schema public');
     await client.end();
-    await mustExecute(`The database of ${name} could not be restored`, 'pg_restore', ['--no-owner', '--exit-on-error', '--schema=public', '--dbname', url, dump]);
+    await mustExecute(`The database of ${name} could not be restored`, 'pg_restore', ['--no-owner', '--exit-on-error', '--dbname', url, dump]);
   } else if (existsSync(copy)) {
     mkdirSync(dirname(file), { recursive: true });
     for (const suffix of ['-wal', '-shm']) rmSync(file + suffix, { force: true });
@@ -112,10 +113,4 @@ async function takeUpAgain(home: string, { url, file }: DatabasePart, { startedA
   await db.destroy();
 }
 
-try {
-  await main(process.argv.slice(2));
-} catch (error) {
-  if (!(error instanceof LaunchError)) throw error;
-  process.stderr.write(`\n${error.message}\n`);
-  process.exitCode = 1;
-}
+await runMain(() => main(process.argv.slice(2)));

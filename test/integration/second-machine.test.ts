@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Run, RunEvent } from '../../inference-server/src/contract/runs.ts';
 import { ORTHANC_POSTGRES_PLUGIN } from '../../launch/services.ts';
 import { completedInStatistics, faultsOf } from '../soak/check-results.ts';
-import { hasMlflow } from '../support/mlflow.ts';
+import { hasMlflow, hasMlflowPostgresDriver } from '../support/mlflow.ts';
 import { hasPostgres } from '../support/postgres.ts';
 import { hasOrthanc } from '../support/server.ts';
 import { aSmallStudy } from '../support/small-study.ts';
@@ -16,11 +16,11 @@ import { WholeSystem } from '../support/whole-system.ts';
 const SKIP = { rules: [{ name: 'on a click', when: {}, action: 'skip', reason: 'on a click only' }] };
 const SEGMENT = { rules: [{ name: 'by itself', when: {}, action: 'segment' }] };
 
-describe.skipIf(!hasPostgres || !hasOrthanc || !hasMlflow || !existsSync(ORTHANC_POSTGRES_PLUGIN))('two gateways and three workers on one PostgreSQL, which Orthanc\'s index is in too, each with files of its own', () => {
+describe.skipIf(!hasPostgres || !hasOrthanc || !hasMlflow || !hasMlflowPostgresDriver || !existsSync(ORTHANC_POSTGRES_PLUGIN))('two gateways and three workers on one PostgreSQL, which Orthanc\'s index and MLflow\'s store are in too, each with files of its own', () => {
   let system: WholeSystem;
   beforeAll(async () => {
     const keys = { PSEUDONYM_KEY: 'p'.repeat(32), AUDIT_KEY: 'a'.repeat(32) };
-    system = await WholeSystem.start({ database: 'postgres', gateways: 0, workers: 3, ownHomes: true, orthancOnPostgres: true, env: keys });
+    system = await WholeSystem.start({ database: 'postgres', gateways: 0, workers: 3, ownHomes: true, allOnPostgres: true, env: keys });
     Object.assign(system.env, { ROUTING: 'true', ROUTING_FILE: system.write('routing.json', JSON.stringify(SKIP)) });
     for (const name of ['gateway', 'gateway2']) await system.addGateway(name);
   });

@@ -4,12 +4,14 @@ import { until } from '../support/until.ts';
 import type { WholeSystem } from '../support/whole-system.ts';
 
 const MLFLOW_PATIENCE_MS = 180_000;
+/** For an Orthanc that is starting again. */
+const ORTHANC_PATIENCE_MS = 60_000;
 
 /** What is wrong with a run that must have left exactly one result everywhere; empty where nothing is. */
 export async function faultsOf(system: WholeSystem, run: Run): Promise<string[]> {
   const faults: string[] = [];
   if (run.state !== 'completed') faults.push(`run ${run.id} ended ${run.state} (${run.error?.code}: ${run.error?.message})`);
-  const stored = await instancesByModality(system, run.studyInstanceUid);
+  const stored = await until('Orthanc answers', () => instancesByModality(system, run.studyInstanceUid), ORTHANC_PATIENCE_MS);
   if (stored.SEG !== 1 || stored.SR !== 1) faults.push(`run ${run.id} left ${stored.SEG ?? 0} SEG and ${stored.SR ?? 0} SR`);
   const published = await publishedRuns(system, run.id).catch((error: Error) => [error.message]);
   if (published.length !== 1 || published[0] !== 'FINISHED') faults.push(`run ${run.id} is in MLflow as [${published.join(', ')}]`);

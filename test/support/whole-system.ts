@@ -23,8 +23,8 @@ export interface WholeSystemOptions {
   /** Each gateway and worker keeps its files in a folder of its own, as on machines of their own. */
   readonly ownHomes?: boolean;
   readonly orthanc?: Partial<OrthancOptions>;
-  /** Orthanc's index in that PostgreSQL, as docker/orthanc-postgres.json says. */
-  readonly orthancOnPostgres?: boolean;
+  /** Orthanc's index and MLflow's store in that PostgreSQL too, as in profile `scale`. */
+  readonly allOnPostgres?: boolean;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -32,6 +32,8 @@ export interface WholeSystemOptions {
 export interface Part {
   readonly name: string;
   pid(): number;
+  /** By itself, or because it was killed. */
+  hasEnded(): boolean;
   kill(): Promise<void>;
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -39,7 +41,7 @@ export interface Part {
 
 /**
  * Orthanc, MLflow, gateways, workers and, where asked for, PostgreSQL: real processes, a model that takes no time.
- * Nobody restarts what ends but who calls `start`. Orthanc and MLflow are reached through proxies that can cut.
+ * Nobody restarts what ends but who calls `start` or `restartWhatEnds`. Orthanc and MLflow are reached through proxies that can cut.
  */
 export class WholeSystem {
   readonly home = mkdtempSync(join(tmpdir(), 'cerebloom-system-'));
@@ -48,30 +50,35 @@ export class WholeSystem {
   db!: Database;
   token = '';
   orthancUrl = '';
-  /** Of Orthanc's index, where that is in PostgreSQL. */
-  orthancDatabaseUrl: string | undefined;
+  /** Of Orthanc's index and of MLflow's store, where they are in PostgreSQL. */
+  readonly databaseUrls: { orthanc?: string; mlflow?: string } = {};
   mlflowUrl = 'http://127.0.0.1:9';
   orthancProxy!: Awaited<ReturnType<typeof aFaultyProxy>>;
   mlflowProxy: Awaited<ReturnType<typeof aFaultyProxy>> | undefined;
   env: Record<string, string> = {};
+  /** Names of parts that ended by themselves and were started again, in that order. */
+  readonly restarts: string[] = [];
+  #restarted: readonly string[] = [];
+  #stopping = false;
   #databaseUrl = '';
   #ownHomes = false;
   #removePostgres = () => {};
 
-  static async start({ database = 'sqlite', gateways = 1, workers = 1, mlflow = true, ownHomes = false, orthanc: orthancOptions = {}, orthancOnPostgres = false, env = {} }: WholeSystemOptions = {}): Promise<WholeSystem> {
+  static async start({ database = 'sqlite', gateways = 1, workers = 1, mlflow = true, ownHomes = false, orthanc: orthancOptions = {}, allOnPostgres = false, env = {} }: WholeSystemOptions = {}): Promise<WholeSystem> {
     const system = new WholeSystem();
     const { home } = system;
     system.#ownHomes = ownHomes;
     const [httpPort, dicomPort, mlflowPort] = [await freePort(), await freePort(), await freePort()];
     system.#databaseUrl = `sqlite:${join(home, 'cerebloom.db')}`;
     if (database === 'postgres') await system.#addPostgres();
-    const orthanc = orthancOnPostgres ? { ...orthancOptions, settings: await system.#orthancSettings() } : orthancOptions;
+    if (allOnPostgres) for (const name of ['orthanc', 'mlflow'] as const) system.databaseUrls[name] = await system.#createDatabase(name);
+    const orthanc = allOnPostgres ? { ...orthancOptions, settings: settingsOnPostgres(system.databaseUrls.orthanc!) } : orthancOptions;
     const starting: Promise<void>[] = [];
     starting.push(system.#add('orthanc', async () => healthy(await spawnOrthanc({ home, httpPort, dicomPort, stableAgeSeconds: 1, ...orthanc }))));
     system.orthancUrl = `http://127.0.0.1:${httpPort}`;
     system.orthancProxy = await aFaultyProxy(system.orthancUrl);
     if (mlflow) {
-      starting.push(system.#add('mlflow', async () => healthy(await spawnMlflow({ home, port: mlflowPort, python: MLFLOW_PYTHON }))));
+      starting.push(system.#add('mlflow', async () => healthy(await spawnMlflow({ home, port: mlflowPort, python: MLFLOW_PYTHON, databaseUrl: system.databaseUrls.mlflow }))));
       system.mlflowUrl = `http://127.0.0.1:${mlflowPort}`;
       system.mlflowProxy = await aFaultyProxy(system.mlflowUrl, { keepsHost: false });
     }
@@ -80,7 +87,8 @@ export class WholeSystem {
     mkdirSync(join(home, 'models'), { recursive: true });
     writeStubModel(join(home, 'models'));
     system.env = {
-      PATH: process.env.PATH!, CEREBLOOM_HOME: home, ORTHANC_URL: system.orthancProxy.url, MLFLOW_URL: system.mlflowProxy?.url ?? system.mlflowUrl,
+      // parts start often, and mostly read the same code
+      PATH: process.env.PATH!, NODE_COMPILE_CACHE: join(tmpdir(), 'cerebloom-compile-cache'), CEREBLOOM_HOME: home, ORTHANC_URL: system.orthancProxy.url, MLFLOW_URL: system.mlflowProxy?.url ?? system.mlflowUrl,
       DATABASE_URL: system.#databaseUrl, MODELS_DIR: join(home, 'models'), DEFAULT_MODEL: 'stub', INFERENCE_THREADS: '1', ROUTING: 'false', ...env,
     };
     await Promise.all(starting);
@@ -106,6 +114,11 @@ export class WholeSystem {
 
   part(name: string): Part {
     return this.parts.get(name)!;
+  }
+
+  /** From now on, when these end by themselves, they are started again, as npm start and compose do. */
+  restartWhatEnds(names: readonly string[]): void {
+    this.#restarted = names;
   }
 
   /** The process that computes for a worker; undefined where it has none now. */
@@ -153,19 +166,19 @@ export class WholeSystem {
   }
 
   async stop(): Promise<void> {
+    this.#stopping = true;
     for (const part of [...this.parts.values()].reverse()) await part.stop();
     await Promise.allSettled([this.orthancProxy?.stop(), this.mlflowProxy?.stop(), this.db?.destroy()]);
     this.#removePostgres();
     rmSync(this.home, { recursive: true, force: true });
   }
 
-  async #orthancSettings(): Promise<Record<string, unknown>> {
+  async #createDatabase(name: string): Promise<string> {
     const client = new pg.Client(this.#databaseUrl);
     await client.connect();
-    await client.query('create database orthanc');
+    await client.query(`create database ${name}`);
     await client.end();
-    const url = this.orthancDatabaseUrl = this.#databaseUrl.replace(/^postgres:/, 'postgresql:').replace(/\/postgres$/, '/orthanc');
-    return JSON.parse(readFileSync('docker/orthanc-postgres.json', 'utf8').replace('${ORTHANC_DATABASE_URL}', url));
+    return this.#databaseUrl.replace(/^postgres:/, 'postgresql:').replace(/\/postgres$/, `/${name}`);
   }
 
   async #addPostgres(): Promise<void> {
@@ -173,23 +186,31 @@ export class WholeSystem {
     this.#databaseUrl = postgres.url;
     this.#removePostgres = () => postgres.stop();
     this.parts.set('postgres', {
-      name: 'postgres', pid: () => 0, kill: async () => { postgres.kill(); }, start: async () => { await postgres.start(); }, stop: async () => {},
+      name: 'postgres', pid: () => 0, hasEnded: () => false, kill: async () => { postgres.kill(); }, start: async () => { await postgres.start(); }, stop: async () => {},
     });
   }
 
   async #add(name: string, spawn: () => Promise<ChildProcess>): Promise<void> {
     let child = await spawn();
-    let ended = false;
+    let [ended, wanted] = [false, true];
     const watch = (started: ChildProcess) => {
-      ended = false;
-      void started.exited.then(() => { ended = started === child; });
+      [ended, wanted] = [false, true];
+      void started.exited.then(() => {
+        if (started !== child) return;
+        ended = true;
+        if (!wanted || this.#stopping || !this.#restarted.includes(name)) return;
+        this.restarts.push(name);
+        until(`${name} starts again`, async () => { await part.start(); return true; }, 120_000).catch(() => undefined);
+      });
     };
     watch(child);
-    this.parts.set(name, {
+    const part: Part = {
       name,
       pid: () => child.pid,
+      hasEnded: () => ended,
       async kill() {
         if (ended) throw new Error(`${name} has ended by itself:\n${lastLines(child.logFile, 20)}`);
+        wanted = false;
         process.kill(child.pid, 'SIGKILL');
         await child.exited;
       },
@@ -197,8 +218,12 @@ export class WholeSystem {
         child = await spawn();
         watch(child);
       },
-      stop: () => child.stop(),
-    });
+      stop() {
+        wanted = false;
+        return child.stop();
+      },
+    };
+    this.parts.set(name, part);
   }
 
   log(part: string): string {
@@ -211,3 +236,6 @@ export class WholeSystem {
     return file;
   }
 }
+
+/** As docker/orthanc-postgres.json says. */
+const settingsOnPostgres = (url: string): Record<string, unknown> => JSON.parse(readFileSync('docker/orthanc-postgres.json', 'utf8').replace('${ORTHANC_DATABASE_URL}', url));
