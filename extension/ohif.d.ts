@@ -15,6 +15,8 @@ export interface DisplaySet {
   readonly referencedDisplaySetInstanceUID?: string;
   readonly imageIds?: readonly string[];
   readonly instances?: readonly { readonly FrameOfReferenceUID?: string }[];
+  /** Of a segmentation: reads its labels. */
+  load?(options: { readonly headers: object | undefined }): Promise<void>;
 }
 
 export interface Viewport {
@@ -44,10 +46,14 @@ export interface Camera {
 }
 
 export interface CornerstoneViewport {
+  readonly type: string;
+  /** What is drawn: the images, and overlays, which have a representation's id. */
+  getActors(): readonly { readonly representationUID?: string }[];
   /** Answers nothing before the viewport has pixels. */
   getImageData?(): unknown;
   getVolumeId?(): string | undefined;
-  getProperties?(): { readonly voiRange?: { readonly lower: number; readonly upper: number } };
+  /** Nothing before the viewport has a volume. */
+  getProperties?(): { readonly voiRange?: { readonly lower: number; readonly upper: number } } | undefined;
   setProperties?(properties: { readonly voiRange: { readonly lower: number; readonly upper: number } }): void;
   getCamera?(): Camera;
   setCamera?(camera: Camera): void;
@@ -67,15 +73,21 @@ export interface SegmentationRepresentation {
   readonly segments: Readonly<Record<number, { readonly visible: boolean; readonly color?: readonly number[] }>>;
 }
 
-/** What OHIF keeps of a label map: derived images in layers. */
+export interface LabelmapLayer {
+  readonly imageIds: readonly string[];
+  readonly labelToSegmentIndex?: Readonly<Record<number, number>>;
+}
+
+/** What OHIF keeps of a label map: derived images in layers; of one that nobody edits, maybe the images alone. */
 export interface Labelmap {
   readonly imageIds: readonly string[];
-  readonly labelmaps: Readonly<Record<string, { readonly imageIds: readonly string[]; readonly labelToSegmentIndex?: Readonly<Record<number, number>> }>>;
+  readonly labelmaps: Readonly<Record<string, LabelmapLayer>> | undefined;
 }
 
 /** An image of labels in cornerstone's cache. */
 export interface LabelledImage {
   readonly referencedImageId: string;
+  readonly columns: number;
   readonly voxelManager: { getScalarData(): Uint8Array<ArrayBuffer> };
 }
 
@@ -112,6 +124,8 @@ export interface OhifServices {
     setDisplaySetsForViewport(options: { viewportId: string; displaySetInstanceUIDs: readonly string[] }): void;
   };
   readonly cornerstoneViewportService: {
+    readonly EVENTS: { readonly VIEWPORT_DATA_CHANGED: string };
+    subscribe(event: string, callback: () => void): Subscription;
     getCornerstoneViewport(viewportId: string): CornerstoneViewport | null | undefined;
   };
   readonly segmentationService: {
@@ -126,7 +140,6 @@ export interface OhifServices {
     setSegmentColor(viewportId: string, segmentationId: string, segment: number, rgba: readonly number[]): void;
     setStyle(specifier: { readonly segmentationId: string; readonly type: 'Labelmap' }, style: SegmentationStyle): void;
     setSegmentVisibility(viewportId: string, segmentationId: string, segment: number, visible: boolean): void;
-    jumpToSegmentCenter(segmentationId: string, segment: number, viewportId: string): void;
   };
   readonly hangingProtocolService: {
     getState(): { readonly protocolId: string; readonly stageIndex: number };

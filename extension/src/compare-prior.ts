@@ -9,8 +9,11 @@ const syncGroups = [
   { type: LINKED_WINDOW, id: 'cerebloomPriorWindow', source: true, target: true },
 ];
 
-/** The present study on the left, the prior on the right, both on the series that their results lie on, the prior's result over it. */
-export async function showBeside(host: OhifHost, presentReferenceUid: string, prior: PriorResult, signal: AbortSignal): Promise<void> {
+/**
+ * The present study on the left, the prior on the right, both on the series that their results lie on, the prior's result over it.
+ * @returns OHIF's id of the prior's segmentation.
+ */
+export async function showBeside(host: OhifHost, presentReferenceUid: string, prior: PriorResult, signal: AbortSignal): Promise<string> {
   const { displaySetService, viewportGridService, cornerstoneViewportService } = host.servicesManager.services;
   const [present] = displaySetService.getDisplaySetsForSeries(presentReferenceUid);
   const earlier = await loadDisplaySet(host, prior.studyInstanceUid, prior.referenceSeriesUid, signal);
@@ -24,7 +27,7 @@ export async function showBeside(host: OhifHost, presentReferenceUid: string, pr
   await viewportGridService.setLayout({ numRows: 1, numCols: 2, layoutType: 'grid', activeViewportId: PRESENT_VIEWPORT, findOrCreateViewport: position => places[position] });
   await until(() => [PRESENT_VIEWPORT, PRIOR_VIEWPORT].every(id => cornerstoneViewportService.getCornerstoneViewport(id)?.getImageData?.()),
     () => new ShowError('OVERLAY_NOT_LOADED', 'The images of the earlier study did not come'), signal);
-  await showSegmentation(host, prior, signal);
+  return showSegmentation(host, prior, signal, false);
 }
 
 /** Brings the prior to the plane that the present study is at. */

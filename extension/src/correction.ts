@@ -75,7 +75,7 @@ export class Correction {
 
   /** The copy as it is drawn now; images without any label are left out. */
   async slices(): Promise<LabelledSlice[]> {
-    const layers = Object.values(labelmapOf(this.host, this.segmentationId).labelmaps);
+    const layers = Object.values(labelmapOf(this.host, this.segmentationId).labelmaps!);
     const images = this.images();
     const slices: LabelledSlice[] = [];
     for (let n = 0; n < images.length; n++) {

@@ -1,8 +1,6 @@
-import type { OhifHost } from '../ohif.d.ts';
-import { toggleMpr } from './layouts.ts';
 import type { TumourSession } from './tumour-session.ts';
 
-export const getCommandsModule = (session: TumourSession, host: OhifHost) => ({
+export const getCommandsModule = (session: TumourSession) => ({
   definitions: {
     segmentTumour: { commandFn: () => session.segment() },
     cancelRun: { commandFn: () => session.cancel() },
@@ -14,7 +12,7 @@ export const getCommandsModule = (session: TumourSession, host: OhifHost) => ({
     acceptResult: { commandFn: () => session.review.accept() },
     editResult: { commandFn: () => session.review.edit() },
     rejectResult: { commandFn: () => session.review.askForReason(true) },
-    toggleTumourMpr: { commandFn: () => toggleMpr(host) },
+    toggleTumourMpr: { commandFn: () => session.togglePlanes() },
     toggleUncertainty: { commandFn: () => session.toggleUncertainty() },
     jumpToDiameters: { commandFn: () => session.jumpToDiameters() },
     compareWithPrior: { commandFn: () => session.compareWithLatest() },

@@ -73,6 +73,10 @@ const fourSequences = {
   ],
 };
 
+const PLANES = ['axial', 'sagittal', 'coronal'] as const;
+const planeViewport = (orientation: (typeof PLANES)[number]): string => `cerebloom-${orientation}`;
+export const PLANE_VIEWPORTS: readonly string[] = PLANES.map(planeViewport);
+
 /** Axial, sagittal and coronal of one series, with crosshairs in OHIF's toolbar. */
 const threePlanes = {
   id: PLANES_ID,
@@ -93,9 +97,9 @@ const threePlanes = {
     name: '1×3',
     stageActivation: { enabled: { minViewportsMatched: 1 } },
     viewportStructure: { layoutType: 'grid', properties: { rows: 1, columns: 3 } },
-    viewports: ['axial', 'sagittal', 'coronal'].map(orientation => ({
+    viewports: PLANES.map(orientation => ({
       viewportOptions: {
-        viewportId: `cerebloom-${orientation}`, viewportType: 'volume', orientation, toolGroupId: 'mpr', initialImageOptions: { preset: 'middle' },
+        viewportId: planeViewport(orientation), viewportType: 'volume', orientation, toolGroupId: 'mpr', initialImageOptions: { preset: 'middle' },
         syncGroups: [{ type: 'voi', id: 'cerebloomPlanes', source: true, target: true }, overlaySync],
       },
       displaySets: [{ id: 'inView' }],

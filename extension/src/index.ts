@@ -25,7 +25,7 @@ export default {
     session.enter();
   },
   onModeExit: () => session.leave(),
-  getCommandsModule: () => getCommandsModule(session, host),
+  getCommandsModule: () => getCommandsModule(session),
   getPanelModule: () => getPanelModule(session),
   getCustomizationModule,
   getHangingProtocolModule,

@@ -47,7 +47,7 @@ export function offerLinkedWindows({ servicesManager: { services } }: OhifHost):
       const ownSource = own.get(sourceKey);
       if (!ownSource) own.set(sourceKey, detail.range);
       const viewport = cornerstoneViewportService.getCornerstoneViewport(target.viewportId);
-      const present = viewport?.getProperties?.().voiRange;
+      const present = viewport?.getProperties?.()?.voiRange;
       if (!viewport || !present) return;
       const targetKey = `${target.viewportId} ${viewport.getVolumeId?.()}`;
       const ownTarget = own.get(targetKey) ?? present;

@@ -5,10 +5,8 @@ import type { OverlayStyle } from './run-state.ts';
 /** How long OHIF may take to build a display set, or a viewport to take a segmentation, ms. */
 const PATIENCE_MS = 120_000;
 const POLL_MS = 100;
-/** Time that the images of a new layout may take to appear before the result is laid over those that have, ms. */
-const LAYOUT_PATIENCE_MS = 10_000;
-/** Time after which a layer that is not there is asked for again, ms. */
-const REPEAT_MS = 3000;
+/** Cornerstone's type of viewports that cut planes out of volumes. */
+const VOLUMES = 'orthographic';
 
 export interface StoredSegmentation {
   readonly studyInstanceUid: string;
@@ -20,8 +18,8 @@ export interface StoredSegmentation {
 export class ShowError extends Error {
   override readonly name = 'ShowError';
   readonly code: 'RESULT_NOT_FOUND' | 'OVERLAY_NOT_LOADED';
-  constructor(code: ShowError['code'], message: string) {
-    super(message);
+  constructor(code: ShowError['code'], message: string, cause?: unknown) {
+    super(message, { cause });
     this.code = code;
   }
 }
@@ -43,10 +41,13 @@ export function onStudyInView({ servicesManager: { services } }: OhifHost, callb
   return () => subscriptions.forEach(subscription => subscription.unsubscribe());
 }
 
-/** Calls back when viewports were arranged anew. @returns stops it. */
-export function onLayoutChange({ servicesManager: { services: { viewportGridService } } }: OhifHost, callback: () => void): () => void {
-  const subscription = viewportGridService.subscribe(viewportGridService.EVENTS.LAYOUT_CHANGED, callback);
-  return () => subscription.unsubscribe();
+/** Calls back when viewports were arranged anew, and when one was filled anew. @returns stops it. */
+export function onLayoutChange({ servicesManager: { services: { viewportGridService, cornerstoneViewportService } } }: OhifHost, callback: () => void): () => void {
+  const subscriptions = [
+    viewportGridService.subscribe(viewportGridService.EVENTS.LAYOUT_CHANGED, callback),
+    cornerstoneViewportService.subscribe(cornerstoneViewportService.EVENTS.VIEWPORT_DATA_CHANGED, callback),
+  ];
+  return () => subscriptions.forEach(subscription => subscription.unsubscribe());
 }
 
 /** Lets hanging protocols select series by something that only we know of them. */
@@ -63,45 +64,71 @@ export function offerToHangingProtocols({ servicesManager: { services } }: OhifH
  * @throws ShowError, or the signal's reason
  */
 export async function showSegmentation(host: OhifHost, stored: StoredSegmentation, signal: AbortSignal, mayReplace = true): Promise<string> {
-  const { services } = host.servicesManager;
   // Only once images are on screen: asking for one series earlier, OHIF's own first load would get that answer and miss the rest.
   await imagesOnScreen(host, signal);
-  const segmentationId = (await loadDisplaySet(host, stored.studyInstanceUid, stored.segSeriesUid, signal)).displaySetInstanceUID;
-  const isShownIn = (viewportId: string) =>
-    services.segmentationService.getSegmentationRepresentations(viewportId, { segmentationId }).length > 0;
-  for (const viewportId of await viewportsFor(host, stored, signal, mayReplace)) {
-    // The first viewport's overlay reaches the others of its frame of reference by OHIF's own synchronizer.
-    let asked = -Infinity;
-    await until(() => {
-      // another layout may have taken the viewport away meanwhile
-      if (isShownIn(viewportId) || !services.viewportGridService.getState().viewports.has(viewportId)) return true;
-      // A hanging protocol that is applied meanwhile takes the layer off again.
-      if (performance.now() - asked > REPEAT_MS && !isLayerOf(host, viewportId, segmentationId)) {
-        asked = performance.now();
-        host.commandsManager.runCommand('addDisplaySetAsLayer', { viewportId, displaySetInstanceUID: segmentationId });
-      }
-      return false;
-    }, () => new ShowError('OVERLAY_NOT_LOADED', 'The viewer did not load the segmentation'), signal);
-    if (isShownIn(viewportId)) for (const { number, rgb } of SEGMENTS) {
-      services.segmentationService.setSegmentColor(viewportId, segmentationId, number, [...rgb, 255]);
+  const segmentation = await loadDisplaySet(host, stored.studyInstanceUid, stored.segSeriesUid, signal);
+  await loadLabels(host, segmentation);
+  signal.throwIfAborted();
+  if (mayReplace) await placeFor(host, stored.referenceSeriesUid, signal);
+  await until(() => completeOverlay(host, segmentation.displaySetInstanceUID, stored.referenceSeriesUid), () => new ShowError('OVERLAY_NOT_LOADED', 'The viewer did not show the segmentation'), signal);
+  return segmentation.displaySetInstanceUID;
+}
+
+/**
+ * Lays a segmentation that OHIF has loaded over the viewports that fit and lack it: a layout comes and fills its viewports bit by bit,
+ * and a viewport that is filled anew loses what lay over it. To be called again until it is complete: cornerstone's queue of overlays to
+ * draw stops at an empty entry, which a layout that goes leaves behind, and goes on when it is asked for another.
+ * @param hidden segments that the reader does not want to see.
+ * @returns whether it lies over all of them.
+ */
+export function completeOverlay(host: OhifHost, segmentationId: string, referenceSeriesUid: string, hidden: readonly number[] = []): boolean {
+  const { segmentationService } = host.servicesManager.services;
+  let complete = true;
+  for (const viewportId of viewportsOfSeries(host, referenceSeriesUid)) {
+    if (!isDrawnIn(host, viewportId, segmentationId)) {
+      layOver(host, viewportId, segmentationId);
+      complete = false;
+      continue;
+    }
+    const { segments } = segmentationService.getSegmentationRepresentations(viewportId, { segmentationId })[0]!;
+    for (const { number, rgb } of SEGMENTS) {
+      const segment = segments[number];
+      if (!segment) continue;
+      const { color, visible } = segment;
+      if (rgb.some((value, channel) => color?.[channel] !== value)) segmentationService.setSegmentColor(viewportId, segmentationId, number, [...rgb, 255]);
+      if (visible === hidden.includes(number)) segmentationService.setSegmentVisibility(viewportId, segmentationId, number, !visible);
     }
   }
-  return segmentationId;
+  return complete;
 }
 
-/** Scrolls all viewports that show the segmentation to the middle of one segment. */
-export function jumpToSegment(host: OhifHost, segmentationId: string, segment: number): void {
-  for (const viewportId of viewportsWith(host, segmentationId)) {
-    host.servicesManager.services.segmentationService.jumpToSegmentCenter(segmentationId, segment, viewportId);
+/** Reads the labels of a SEG, once. @throws ShowError */
+async function loadLabels({ servicesManager: { services } }: OhifHost, segmentation: DisplaySet): Promise<void> {
+  if (services.segmentationService.getSegmentation(segmentation.displaySetInstanceUID)) return;
+  try {
+    await segmentation.load?.({ headers: services.userAuthenticationService.getAuthorizationHeader() });
+  } catch (cause) {
+    throw new ShowError('OVERLAY_NOT_LOADED', 'The viewer could not read the segmentation', cause);
   }
 }
 
-/** Scrolls all viewports that show the segmentation to a point in patient space (LPS mm). */
-export function jumpToPoint(host: OhifHost, segmentationId: string, point: readonly number[]): void {
-  for (const viewportId of viewportsWith(host, segmentationId)) {
-    const viewport = host.servicesManager.services.cornerstoneViewportService.getCornerstoneViewport(viewportId);
-    viewport?.jumpToWorld?.(point);
-    viewport?.render?.();
+/** Whether a viewport draws a segmentation; one of single images draws it where the image has a label. */
+export function isDrawnIn({ servicesManager: { services } }: OhifHost, viewportId: string, segmentationId: string): boolean {
+  if (services.segmentationService.getSegmentationRepresentations(viewportId, { segmentationId }).length === 0) return false;
+  const viewport = services.cornerstoneViewportService.getCornerstoneViewport(viewportId);
+  return viewport?.type !== VOLUMES || viewport.getActors().some(({ representationUID }) => representationUID?.startsWith(segmentationId));
+}
+
+/**
+ * A viewport of volumes takes the overlay as it is, and stays where it looks. One of single images may have to become one of volumes
+ * for it: there OHIF's own command fills the viewport anew.
+ */
+function layOver(host: OhifHost, viewportId: string, segmentationId: string): void {
+  const { segmentationService, cornerstoneViewportService } = host.servicesManager.services;
+  if (cornerstoneViewportService.getCornerstoneViewport(viewportId)?.type === VOLUMES) {
+    void segmentationService.addSegmentationRepresentation(viewportId, { segmentationId, type: 'Labelmap' });
+  } else if (!isLayerOf(host, viewportId, segmentationId)) {
+    host.commandsManager.runCommand('addDisplaySetAsLayer', { viewportId, displaySetInstanceUID: segmentationId });
   }
 }
 
@@ -155,15 +182,13 @@ async function imagesOnScreen(host: OhifHost, signal: AbortSignal): Promise<void
   await until(() => viewportsWithImages(host).length > 0, () => new ShowError('OVERLAY_NOT_LOADED', 'No image is on screen'), signal);
 }
 
-async function viewportsFor(host: OhifHost, { referenceSeriesUid }: StoredSegmentation, signal: AbortSignal, mayReplace: boolean): Promise<readonly string[]> {
+/** Where no viewport fits, the active one gets the reference series. */
+async function placeFor(host: OhifHost, referenceSeriesUid: string, signal: AbortSignal): Promise<void> {
   const { displaySetService, viewportGridService } = host.servicesManager.services;
-  await imagesOnScreen(host, signal);
-  const fitting = viewportsOfSeries(host, referenceSeriesUid);
   const [reference] = displaySetService.getDisplaySetsForSeries(referenceSeriesUid);
-  if (fitting.length > 0 || !reference || !mayReplace) return fitting;
-  const { activeViewportId } = viewportGridService.getState();
-  viewportGridService.setDisplaySetsForViewport({ viewportId: activeViewportId, displaySetInstanceUIDs: [reference.displaySetInstanceUID] });
-  return [activeViewportId];
+  if (!reference || viewportsOfSeries(host, referenceSeriesUid).length > 0) return;
+  viewportGridService.setDisplaySetsForViewport({ viewportId: viewportGridService.getState().activeViewportId, displaySetInstanceUIDs: [reference.displaySetInstanceUID] });
+  await until(() => viewportsOfSeries(host, referenceSeriesUid).length > 0, () => new ShowError('OVERLAY_NOT_LOADED', 'The images of the segmentation did not come'), signal);
 }
 
 /** The viewports with images of a series, then those with images of another series of its frame of reference. */
@@ -193,11 +218,10 @@ export function viewportsWith({ servicesManager: { services } }: OhifHost, segme
     services.segmentationService.getSegmentationRepresentations(viewportId, { segmentationId }).length > 0);
 }
 
-/** Settles when every viewport that has something to show shows images, or after ten seconds: one may show a report. @throws the signal's reason */
-export async function layoutFilled(host: OhifHost, signal: AbortSignal): Promise<void> {
-  const deadline = performance.now() + LAYOUT_PATIENCE_MS;
-  const asked = () => [...host.servicesManager.services.viewportGridService.getState().viewports.values()].filter(({ displaySetInstanceUIDs }) => displaySetInstanceUIDs?.length);
-  await until(() => viewportsWithImages(host).length >= asked().length || performance.now() > deadline, () => new ShowError('OVERLAY_NOT_LOADED', 'No image is on screen'), signal);
+/** Whether every viewport that has something to show shows images; one with a report never does. */
+export function isFilled(host: OhifHost): boolean {
+  const asked = [...host.servicesManager.services.viewportGridService.getState().viewports.values()].filter(({ displaySetInstanceUIDs }) => displaySetInstanceUIDs?.length);
+  return viewportsWithImages(host).length >= asked.length;
 }
 
 /** Asks again and again. @throws what `error` makes after two minutes, or the signal's reason */

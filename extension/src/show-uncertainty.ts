@@ -1,7 +1,7 @@
 import type { Uncertainty } from '../../inference-server/src/contract/uncertainty.ts';
 import type { OhifHost } from '../ohif.d.ts';
 import { LEVEL_COLOURS } from './uncertainty-levels.ts';
-import { loadDisplaySet, ShowError, viewportsWith } from './show-segmentation.ts';
+import { isDrawnIn, loadDisplaySet, ShowError, viewportsWith } from './show-segmentation.ts';
 
 /** What of cornerstone, which OHIF keeps on `window`, gives access to voxels. */
 interface Cornerstone {
@@ -15,11 +15,12 @@ export const uncertaintyId = (runId: string): string => `cerebloom-uncertainty-$
 /**
  * Lays a map of uncertainty over every viewport that shows the tumour, as a label map of OHIF's that is stored nowhere.
  * @param tumourId OHIF's id of the tumour's segmentation, which stays the one that tools edit.
+ * @returns whether it is drawn in all of them; if not, to be called again.
  * @throws ShowError, or the signal's reason
  */
 export async function showUncertainty(
   host: OhifHost, map: Uncertainty, { runId, studyInstanceUid, referenceSeriesUid, tumourId, label }: { runId: string; studyInstanceUid: string; referenceSeriesUid: string; tumourId: string; label: string }, signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   const { segmentationService } = host.servicesManager.services;
   const segmentationId = uncertaintyId(runId);
   if (!segmentationService.getSegmentation(segmentationId)) {
@@ -35,12 +36,16 @@ export async function showUncertainty(
     }
   }
   signal.throwIfAborted();
+  let complete = true;
   for (const viewportId of viewportsWith(host, tumourId)) {
+    if (isDrawnIn(host, viewportId, segmentationId)) continue;
+    complete = false;
     await segmentationService.addSegmentationRepresentation(viewportId, { segmentationId, type: 'Labelmap' });
     LEVEL_COLOURS.forEach((rgb, level) => segmentationService.setSegmentColor(viewportId, segmentationId, level + 1, [...rgb, 255]));
     segmentationService.setActiveSegmentation(viewportId, tumourId);
   }
-  segmentationService.setStyle({ segmentationId, type: 'Labelmap' }, { fillAlpha: 0.7, renderFill: true, renderOutline: false });
+  if (!complete) segmentationService.setStyle({ segmentationId, type: 'Labelmap' }, { fillAlpha: 0.7, renderFill: true, renderOutline: false });
+  return complete;
 }
 
 /** Takes the map off all viewports; shown again, it is not loaded again. */

@@ -6,10 +6,12 @@ import type { Sequence } from '../../inference-server/src/domain/study.ts';
 import type { PriorRegistration, PriorResult } from '../../inference-server/src/contract/priors.ts';
 import type { Uncertainty } from '../../inference-server/src/contract/uncertainty.ts';
 import type { OhifHost } from '../ohif.d.ts';
-import { IN_VIEW_ATTRIBUTE, RANK_ATTRIBUTE, SEQUENCE_ATTRIBUTE } from './getHangingProtocolModule.ts';
+import { IN_VIEW_ATTRIBUTE, PLANE_VIEWPORTS, RANK_ATTRIBUTE, SEQUENCE_ATTRIBUTE } from './getHangingProtocolModule.ts';
 import { ApiError, cancelRun, createRun, followRun, getRun, getPriors, getRegistration, getStudySeries, getUncertainty, listModels, listRuns } from './inference-api.ts';
 import { isBeside, linkPrior, showBeside } from './compare-prior.ts';
-import { isInView, restoreLayout } from './layouts.ts';
+import { PRESENT_VIEWPORT } from './link-prior.ts';
+import { jumpToPoint, jumpToSegment } from './jump.ts';
+import { isInView, restoreLayout, toggleMpr } from './layouts.ts';
 import { hideUncertainty, showUncertainty } from './show-uncertainty.ts';
 import { currentLanguage, explain, fill, formatMl, MESSAGES } from './messages.ts';
 import { hideToast, openPanel, showToast } from './notify-reader.ts';
@@ -19,15 +21,18 @@ import { ReviewSession } from './review-session.ts';
 import { INITIAL, reduce, runToShow } from './run-state.ts';
 import type { Comparison, Failure, OverlayStyle, PanelEvent, PanelState } from './run-state.ts';
 import {
-  jumpToPoint, jumpToSegment, layoutFilled, offerToHangingProtocols, onLayoutChange, onStudyInView, removeSegmentation, setSegmentVisible, ShowError, showSegmentation,
-  studyInView, styleSegmentation,
+  completeOverlay, isFilled, offerToHangingProtocols, onLayoutChange, onStudyInView, removeSegmentation, setSegmentVisible, ShowError, showSegmentation,
+  studyInView, styleSegmentation, until, viewportsWith,
 } from './show-segmentation.ts';
 
 /** Time that the hanging protocol waits for the server to say which series is which, ms. */
 const IDENTIFY_PATIENCE_MS = 8000;
 const RESULT_TOAST_MS = 8000;
-/** Time in which a viewport is drawn anew after a layer was taken off, ms. */
-const SETTLED_MS = 1000;
+/** Time in which a new layout may still fill its viewports anew, ms, and how often they are looked at meanwhile. */
+const SETTLING_MS = 3000;
+const LOOK_AGAIN_MS = 250;
+/** Time after which a viewport without images or overlay is not waited for any more: one may show a report, ms. */
+const FILLING_MS = 60_000;
 const ORDER = [...SEGMENTS].reverse();
 
 /**
@@ -41,6 +46,10 @@ export class TumourSession {
   private stopFollowing = () => {};
   private stopWatching = () => {};
   private shownSegmentation: string | null = null;
+  /** Of the study that is shown beside, what lies over it. */
+  private beside: { readonly segmentationId: string; readonly referenceSeriesUid: string } | null = null;
+  /** When viewports were last arranged or filled anew, ms since the page opened; `null` while nobody looks after them. */
+  private arrangedAt: number | null = null;
   /** Stops what goes on for the study in view. */
   private leaving = new AbortController();
   private lastJump = -1;
@@ -70,7 +79,7 @@ export class TumourSession {
     offerToHangingProtocols(this.host, SEQUENCE_ATTRIBUTE, uid => this.sequenceOf(uid));
     offerToHangingProtocols(this.host, RANK_ATTRIBUTE, uid => this.rankOf(uid));
     offerToHangingProtocols(this.host, IN_VIEW_ATTRIBUTE, isInView);
-    const stops = [onStudyInView(this.host, () => this.openStudyInView()), onLayoutChange(this.host, () => void this.keepOverlay())];
+    const stops = [onStudyInView(this.host, () => this.openStudyInView()), onLayoutChange(this.host, () => this.keepOverlay())];
     this.stopWatching = () => stops.forEach(stop => stop());
   }
 
@@ -87,6 +96,8 @@ export class TumourSession {
     this.openStudy(studyInstanceUid);
     const tooLong = new Promise<void>(resolve => setTimeout(resolve, IDENTIFY_PATIENCE_MS));
     await Promise.race([this.identified, tooLong]);
+    // the panel is painted before OHIF arranges the viewports
+    await new Promise(resolve => setTimeout(resolve, 0));
   }
 
   async segment(): Promise<void> {
@@ -139,11 +150,27 @@ export class TumourSession {
     };
     await Promise.all([
       getRegistration(run.id, prior.runId).then(registration => tell({ registration }), () => tell({ registration: 'failed' })),
-      showBeside(this.host, run.result.referenceSeriesUid, prior, signal).then(() => this.keepOverlay()).then(() => {
-        this.jumpToLargest();
+      showBeside(this.host, run.result.referenceSeriesUid, prior, signal).then(async segmentationId => {
+        this.beside = { segmentationId, referenceSeriesUid: prior.referenceSeriesUid };
+        this.drawOverlay();
+        await this.overlaidIn([PRESENT_VIEWPORT]);
+        await this.jumpToLargest();
         tell({ images: 'shown' });
-      }, () => tell({ images: 'failed' })),
+      }).catch(() => tell({ images: 'failed' })),
     ]);
+  }
+
+  /** Three planes of the series in the active viewport, at the tumour, and back. */
+  async togglePlanes(): Promise<void> {
+    const shown = studyInView(this.host) === this.current.studyInstanceUid && this.current.overlay === 'shown';
+    if (!toggleMpr(this.host) || !shown) return;
+    const { signal } = this.leaving;
+    try {
+      await this.overlaidIn(PLANE_VIEWPORTS);
+      await this.jumpToLargest();
+    } catch (error) {
+      if (!signal.aborted && !(error instanceof ShowError)) throw error;
+    }
   }
 
   /** The last earlier study beside this one, and back. */
@@ -169,6 +196,7 @@ export class TumourSession {
       await this.layUncertainty(run, found);
       this.dispatch({ kind: 'uncertainty', uncertainty: { view: 'shown', map: found } });
       this.drawOverlay();
+      this.keepOverlay();
     } catch (error) {
       if (signal.aborted) return;
       const { code } = asFailure(error);
@@ -201,17 +229,13 @@ export class TumourSession {
     try {
       const before = this.shownSegmentation;
       if (before) removeSegmentation(this.host, before);
-      const show = () => showSegmentation(this.host, { ...result, studyInstanceUid }, signal);
-      const shown = await show();
-      if (before) {
-        // the viewport whose layer was taken off is drawn anew, and may lose the new one with it
-        await new Promise(resolve => setTimeout(resolve, SETTLED_MS));
-        await show();
-      }
+      const shown = await showSegmentation(this.host, { ...result, studyInstanceUid }, signal);
       this.shownSegmentation = shown;
-      this.jumpToLargest();
-      this.dispatch({ kind: 'overlay', overlay: 'shown' });
       styleSegmentation(this.host, shown, this.current.overlayStyle);
+      await this.jumpToLargest();
+      this.dispatch({ kind: 'overlay', overlay: 'shown' });
+      // a viewport whose images come later, or that is drawn anew because a layer was taken off, is not to lose it
+      this.keepOverlay();
       await this.review.resume(run);
     } catch (error) {
       if (signal.aborted) return;
@@ -219,8 +243,8 @@ export class TumourSession {
     }
   }
 
-  jumpTo(segment: number): void {
-    if (this.shownSegmentation) jumpToSegment(this.host, this.shownSegmentation, segment);
+  async jumpTo(segment: number): Promise<void> {
+    if (this.shownSegmentation) await jumpToSegment(this.host, this.shownSegmentation, segment);
   }
 
   /** To the next (or previous) part of the tumour, in the panel's order. @param step 1 or -1 */
@@ -228,7 +252,7 @@ export class TumourSession {
     const found = ORDER.filter(({ name }) => (this.resultInForce()?.volumesMl[name] ?? 0) > 0);
     if (found.length === 0) return;
     this.lastJump = (Math.max(this.lastJump, step === 1 ? -1 : 0) + step + found.length) % found.length;
-    this.jumpTo(found[this.lastJump]!.number);
+    void this.jumpTo(found[this.lastJump]!.number);
   }
 
   jumpToDiameters(): void {
@@ -273,44 +297,63 @@ export class TumourSession {
   }
 
   private resultInForce = () => this.current.run && resultInForce(this.current.run);
-  private async layUncertainty({ id, studyInstanceUid, result }: Run, map: Uncertainty): Promise<void> {
+  /** @returns whether it is drawn wherever the tumour is. */
+  private async layUncertainty({ id, studyInstanceUid, result }: Run, map: Uncertainty): Promise<boolean> {
     const tumourId = this.shownSegmentation;
-    if (!result || !tumourId) return;
+    if (!result || !tumourId) return true;
     const label = MESSAGES[currentLanguage()].uncertainty.show;
-    await showUncertainty(this.host, map, { runId: id, studyInstanceUid, referenceSeriesUid: result.referenceSeriesUid, tumourId, label }, this.leaving.signal);
+    return showUncertainty(this.host, map, { runId: id, studyInstanceUid, referenceSeriesUid: result.referenceSeriesUid, tumourId, label }, this.leaving.signal);
   }
 
-  private jumpToLargest(): void {
-    const { volumesMl: volumes, enhancingDiametersMm: diameters } = this.current.run?.result ?? {};
-    // OHIF finds a segment's middle among the images as acquired; a point is found in planes of any direction
+  private async jumpToLargest(): Promise<void> {
+    const { volumesMl: volumes, enhancingDiametersMm: diameters } = this.resultInForce() ?? {};
     if (diameters?.centre) return this.jumpToDiameters();
     const [largest] = [...SEGMENTS].sort((a, b) => volumes![b.name] - volumes![a.name]);
-    if (volumes && volumes.total > 0) this.jumpTo(largest!.number);
+    if (volumes && volumes.total > 0) await this.jumpTo(largest!.number);
   }
 
   private drawOverlay(): void {
     const { overlayStyle, uncertainty } = this.current;
     if (this.shownSegmentation) styleSegmentation(this.host, this.shownSegmentation, uncertainty.view === 'shown' ? { ...overlayStyle, fill: false } : overlayStyle);
+    if (this.beside) styleSegmentation(this.host, this.beside.segmentationId, overlayStyle);
   }
 
-  /** A layout that comes later shows the result too. */
-  private async keepOverlay(): Promise<void> {
+  /** A layout that comes later shows the result too: its viewports are looked after until they have filled and settled. */
+  private keepOverlay(): void {
+    const kept = this.arrangedAt !== null;
+    this.arrangedAt = performance.now();
+    if (!kept) void this.lookAfterOverlay();
+  }
+
+  private async lookAfterOverlay(): Promise<void> {
+    try {
+      for (;;) {
+        const complete = await this.repairOverlay() && isFilled(this.host);
+        if (performance.now() - this.arrangedAt! > (complete ? SETTLING_MS : FILLING_MS)) return;
+        await new Promise(resolve => setTimeout(resolve, LOOK_AGAIN_MS));
+      }
+    } finally {
+      this.arrangedAt = null;
+    }
+  }
+
+  /** @returns whether all that is to be shown is drawn. */
+  private async repairOverlay(): Promise<boolean> {
     if (this.current.comparison?.images === 'shown' && !isBeside(this.host)) this.dispatch({ kind: 'compared', comparison: null });
-    const { run, overlay } = this.current;
+    const { run, overlay, hiddenSegments, comparison, uncertainty: { view, map } } = this.current;
+    const besideComplete = !comparison || !this.beside || completeOverlay(this.host, this.beside.segmentationId, this.beside.referenceSeriesUid);
     const result = run && resultInForce(run);
     // a correction keeps itself in view
-    if (!result || overlay !== 'shown' || this.review.isEditing()) return;
-    const { signal } = this.leaving;
-    try {
-      await layoutFilled(this.host, signal);
-      const shown = await showSegmentation(this.host, { ...result, studyInstanceUid: run.studyInstanceUid }, signal, false);
-      if (shown !== this.shownSegmentation) return;
-      this.applyHidden(shown);
-      const { view, map } = this.current.uncertainty;
-      if (view === 'shown' && map) await this.layUncertainty(run, map);
-    } catch (error) {
-      if (!signal.aborted && !(error instanceof ShowError)) throw error;
-    }
+    if (!result || !this.shownSegmentation || overlay !== 'shown' || this.review.isEditing()) return besideComplete;
+    const complete = completeOverlay(this.host, this.shownSegmentation, result.referenceSeriesUid, hiddenSegments);
+    const mapComplete = view !== 'shown' || !map || await this.layUncertainty(run, map);
+    return besideComplete && complete && mapComplete;
+  }
+
+  /** Settles when the result lies over these viewports. @throws ShowError, or the reason of leaving the study */
+  private async overlaidIn(viewportIds: readonly string[]): Promise<void> {
+    const overlaid = () => viewportsWith(this.host, this.shownSegmentation ?? '');
+    await until(() => viewportIds.every(id => overlaid().includes(id)), () => new ShowError('OVERLAY_NOT_LOADED', 'The result does not lie over the new layout'), this.leaving.signal);
   }
 
   private leaveStudy(): void {
@@ -318,6 +361,7 @@ export class TumourSession {
     this.leaving.abort();
     this.leaving = new AbortController();
     this.shownSegmentation = null;
+    this.beside = null;
     this.lastJump = -1;
   }
 

@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { encodeSeries } from '../../demo/src/encode-series.ts';
 import { demoTruth } from '../../demo/src/make-demo-study.ts';
 import { makePhantom } from '../../demo/src/phantom/make-phantom.ts';
-import { PROTOCOLS } from '../../demo/src/series-protocols.ts';
-import { voxelToPatient, type VolumeGeometry } from '../../inference-server/src/domain/geometry.ts';
+import { PROTOCOLS, type SeriesProtocol } from '../../demo/src/series-protocols.ts';
+import { scale, voxelToPatient, type VolumeGeometry } from '../../inference-server/src/domain/geometry.ts';
 import type { LabelMap } from '../../inference-server/src/domain/label-map.ts';
 import { transformPoint, type RigidTransform } from '../../inference-server/src/domain/rigid-transform.ts';
+import type { Sequence } from '../../inference-server/src/domain/study.ts';
 import { deriveUid, type StudyUid } from '../../inference-server/src/domain/uid.ts';
 
 export interface Variant {
@@ -26,24 +27,31 @@ interface Change {
   readonly halfTumour?: boolean;
   /** Acquired as sagittal slices, from the patient's left to the right. */
   readonly sagittal?: boolean;
+  /** The sequences that were acquired; all where absent. */
+  readonly sequences?: readonly Sequence[];
+  /** Contrast was given first, and neither tag nor name says to which of the two T1 series: the later looks like the enhanced one. */
+  readonly contrastUntold?: boolean;
+  /** By how much the head is wider than the demo's. */
+  readonly widened?: number;
 }
 
 /** Writes the demo phantom as another examination. @param name another name, another study. */
-export function writeVariant(folder: string, name: string, { patientId, studyDate, moved, halfTumour, sagittal }: Change): Variant {
+export function writeVariant(folder: string, name: string, { patientId, studyDate, moved, halfTumour, sagittal, sequences, contrastUntold, widened = 1 }: Change): Variant {
   const study = deriveUid('study', 'demo-variant', name, folder);
   const phantom = makePhantom();
   const full = demoTruth();
   const gone = halfTumour ? backHalf(full) : null;
-  const turn = (geometry: VolumeGeometry) => (moved ? movedGeometry(geometry, moved) : geometry);
+  const place = (geometry: VolumeGeometry) => movedGeometry({ ...geometry, stepsMm: [geometry.stepsMm[0], geometry.stepsMm[1], scale(geometry.stepsMm[2], widened)] }, moved);
   const onto = <T extends Uint16Array | Uint8Array>(voxels: T): { geometry: VolumeGeometry; voxels: T } => {
     const healed = gone ? withoutTumour<T>(voxels, gone, full.geometry) : voxels;
     const { geometry, voxels: ordered } = sagittal ? asSagittal<T>(full.geometry, healed) : { geometry: full.geometry, voxels: healed };
-    return { geometry: turn(geometry), voxels: ordered as T };
+    return { geometry: place(geometry), voxels: ordered as T };
   };
   mkdirSync(folder, { recursive: true });
   const patient = { studyUid: study, name: 'Variant^Phantom', id: patientId, comment: 'Computed head phantom; not a person' };
   const files: string[] = [];
-  for (const protocol of PROTOCOLS) {
+  for (const protocol of contrastUntold ? withoutWord(PROTOCOLS) : PROTOCOLS) {
+    if (sequences && !sequences.includes(protocol.sequence)) continue;
     const { geometry, voxels: stored } = onto(phantom.images[protocol.sequence]);
     for (const { bytes, sopInstanceUid } of encodeSeries(protocol, { geometry, stored }, patient)) {
       files.push(join(folder, `${sopInstanceUid}.dcm`));
@@ -55,7 +63,14 @@ export function writeVariant(folder: string, name: string, { patientId, studyDat
   return { study, truth: { geometry, labels } };
 }
 
-const movedGeometry = ({ shape, originMm, stepsMm }: VolumeGeometry, transform: RigidTransform): VolumeGeometry => {
+/** T1 and T1ce in the other order, both as T1 is described. */
+function withoutWord(protocols: readonly SeriesProtocol[]): SeriesProtocol[] {
+  const [t1, t1ce] = (['t1', 't1ce'] as const).map(wanted => protocols.find(({ sequence }) => sequence === wanted)!) as [SeriesProtocol, SeriesProtocol];
+  return protocols.map(protocol => protocol === t1 ? { ...t1, sequence: 't1ce' } : protocol === t1ce ? { ...t1ce, sequence: 't1', attributes: t1.attributes } : protocol);
+}
+
+const movedGeometry = ({ shape, originMm, stepsMm }: VolumeGeometry, transform: RigidTransform | undefined): VolumeGeometry => {
+  if (!transform) return { shape, originMm, stepsMm };
   const turned = (step: readonly [number, number, number]) => transformPoint({ ...transform, translationMm: [0, 0, 0] }, step);
   return { shape, originMm: transformPoint(transform, originMm), stepsMm: [turned(stepsMm[0]), turned(stepsMm[1]), turned(stepsMm[2])] };
 };

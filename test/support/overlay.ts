@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core';
 import { PNG } from 'pngjs';
-import { patientToVoxel } from '../../inference-server/src/domain/geometry.ts';
+import { cross, dot, patientToVoxel } from '../../inference-server/src/domain/geometry.ts';
 import type { Vec3 } from '../../inference-server/src/domain/geometry.ts';
 import type { LabelMap } from '../../inference-server/src/domain/label-map.ts';
 
@@ -62,6 +62,24 @@ export function projectedPixels(plane: ViewportPlane, { geometry, labels }: Labe
     }
   }
   return mask;
+}
+
+/**
+ * How much of a segment the plane of a viewport shows, as a share of what the fullest plane beside it shows.
+ * Planes are as thick as voxels, and lie along an axis of the grid.
+ */
+export function shareOfLargest({ originMm, rightMm, downMm }: ViewportPlane, { geometry, labels }: LabelMap, segment: number): number {
+  const [, rows, columns] = geometry.shape;
+  const normal = cross(rightMm, downMm);
+  const axis = [0, 1, 2].reduce((best, next) => (Math.abs(dot(geometry.stepsMm[next as 0]!, normal)) > Math.abs(dot(geometry.stepsMm[best as 0]!, normal)) ? next : best), 0);
+  const counts: number[] = [];
+  labels.forEach((label, at) => {
+    if (label !== segment) return;
+    const place = [Math.floor(at / columns / rows), Math.floor(at / columns) % rows, at % columns][axis]!;
+    counts[place] = (counts[place] ?? 0) + 1;
+  });
+  const shown = Math.round(patientToVoxel(geometry, originMm)[axis]!);
+  return (counts[shown] ?? 0) / Math.max(...counts.filter(count => count > 0));
 }
 
 export function dice(a: Uint8Array, b: Uint8Array): number {

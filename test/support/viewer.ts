@@ -81,6 +81,29 @@ export class Viewer {
     await this.overlaidIn(FOUR);
   }
 
+  /**
+   * Asks for a run as a reader does, in a study that is open with its images on screen.
+   * @returns the run, and how long after its result was stored the overlay was painted in all four sequences, ms.
+   */
+  async segmentInView(study: string): Promise<{ run: Run; shownAfterMs: number }> {
+    await this.page.goto(`${this.system.url}/cerebloom?StudyInstanceUIDs=${study}`);
+    await this.page.waitForSelector('[data-cy="cerebloom-segment"]', { timeout: PATIENCE_MS });
+    await this.imagesIn(FOUR);
+    const shownAt = this.page.evaluate(ids => new Promise<number>(resolve => {
+      const look = () => {
+        const { cornerstoneViewportService } = (window as unknown as OhifWindow).services;
+        const drawn = ids.every(id => (cornerstoneViewportService.getCornerstoneViewport(id)?.getActors().length ?? 0) > 1);
+        if (drawn) resolve(Date.now());
+        else setTimeout(look, 20);
+      };
+      look();
+    }), FOUR);
+    await this.page.click('[data-cy="cerebloom-segment"]');
+    const at = await shownAt;
+    const [run] = (await this.api<{ runs: Run[] }>(`/api/v1/runs?study=${study}&state=completed`)).runs;
+    return { run: run!, shownAfterMs: at - Date.parse(run!.finishedAt!) };
+  }
+
   /** Waits until the viewports show images. */
   async imagesIn(viewportIds: readonly string[]): Promise<void> {
     await this.page.waitForFunction(ids => ids.every(id =>

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
-import { relativeWindow } from '../../../extension/src/link-windows.ts';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { offerLinkedWindows, relativeWindow } from '../../../extension/src/link-windows.ts';
+import type { OhifHost } from '../../../extension/ohif.d.ts';
 
 const aWindow = fc.tuple(fc.integer({ min: -1000, max: 4000 }), fc.integer({ min: 1, max: 5000 })).map(([lower, width]) => ({ lower, upper: lower + width }));
 
@@ -21,5 +22,19 @@ describe('a linked window', () => {
       expect(back.lower).toBeCloseTo(now.lower, 3);
       expect(back.upper).toBeCloseTo(now.upper, 3);
     }));
+  });
+});
+
+describe('linking windows', () => {
+  afterEach(() => vi.unstubAllGlobals());
+
+  it('waits for a viewport that has no volume yet', () => {
+    let onChange: (...of: unknown[]) => void = () => {};
+    vi.stubGlobal('cornerstoneTools', { SynchronizerManager: { createSynchronizer: (_: string, __: string, callback: typeof onChange) => { onChange = callback; } } });
+    offerLinkedWindows({ servicesManager: { services: {
+      syncGroupService: { addSynchronizerType: (_: string, create: (id: string) => unknown) => create('windows') },
+      cornerstoneViewportService: { getCornerstoneViewport: () => ({ getProperties: () => undefined }) },
+    } } } as unknown as OhifHost);
+    expect(() => onChange({}, { viewportId: 'a' }, { viewportId: 'b' }, { detail: { volumeId: 'v', range: { lower: 0, upper: 100 } } })).not.toThrow();
   });
 });
