@@ -39,7 +39,7 @@ export function buildApp(context: Context, appConfig: string, rules?: RoutingRul
   const { observe, router: metricsRoutes } = metrics(context);
   app.use(requestId, observe, securityHeaders({ https: isHttps(config) }), pathsOnly);
   app.use(livenessRouter());
-  app.use(signInRouter({ ...context, secureCookies: isHttps(config) }));
+  app.use(signInRouter({ ...context, secureCookies: isHttps(config), publicUrl: config.PUBLIC_URL }));
   // OHIF signs in at the provider by itself, so its files come before anyone is known
   if (config.OIDC_CLIENT_ID !== undefined) app.use(onlyViewerPaths(viewerRouter({ config, appConfig }, (_req, _res, next) => next())));
   app.use(authenticate({ ...context, auth: config.AUTH }));

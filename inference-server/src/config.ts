@@ -50,7 +50,7 @@ const Env = z.object({
   OIDC_ISSUER: z.url({ protocol: /^https?$/ }).optional(),
   /** What that provider calls this server (`aud`). */
   OIDC_AUDIENCE: z.string().min(1).optional(),
-  /** What it calls the viewer, which signs in there. */
+  /** What it calls the viewer and our pages, which sign in there. */
   OIDC_CLIENT_ID: z.string().min(1).optional(),
   /** The claim that holds our roles. */
   OIDC_ROLE_CLAIM: z.string().min(1).default('roles'),
@@ -59,6 +59,7 @@ const Env = z.object({
   AUTH: z.enum(['token', 'off']).default('token'),
   ROUTING: Flag.default(true),
 }).refine(({ OIDC_ISSUER, OIDC_AUDIENCE }) => (OIDC_ISSUER === undefined) === (OIDC_AUDIENCE === undefined), { path: ['OIDC_AUDIENCE'], message: 'OIDC_ISSUER and OIDC_AUDIENCE are set together' })
+  .refine(({ OIDC_ISSUER, OIDC_CLIENT_ID }) => OIDC_CLIENT_ID === undefined || OIDC_ISSUER !== undefined, { path: ['OIDC_CLIENT_ID'], message: 'needs OIDC_ISSUER and OIDC_AUDIENCE' })
   .refine(({ TLS_CERT, TLS_KEY }) => (TLS_CERT === undefined) === (TLS_KEY === undefined), { path: ['TLS_KEY'], message: 'TLS_CERT and TLS_KEY are set together' })
   .refine(({ TLS_CERT, PUBLIC_URL = 'https:' }) => TLS_CERT === undefined || PUBLIC_URL.startsWith('https:'), { path: ['PUBLIC_URL'], message: 'must be https where TLS_CERT is set' })
   .refine(({ OIDC_ISSUER = 'https:' }) => OIDC_ISSUER.startsWith('https:') || /^http:\/\/(localhost|127\.0\.0\.1|\[::1\])[:/]?/.test(OIDC_ISSUER), { path: ['OIDC_ISSUER'], message: 'must be https, except on this machine' });
@@ -84,6 +85,10 @@ export const addedModelsFolder = (config: Pick<Config, 'CEREBLOOM_HOME'>): strin
 
 /** Whether browsers reach the gateway by HTTPS: its own, or that of a proxy before it. */
 export const isHttps = ({ TLS_CERT, PUBLIC_URL }: Pick<Config, 'TLS_CERT' | 'PUBLIC_URL'>): boolean => TLS_CERT !== undefined || (PUBLIC_URL?.startsWith('https:') ?? false);
+
+/** At which provider people sign in themselves, and as what; undefined where none is configured. */
+export const oidcClient = ({ OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_AUDIENCE }: Config): { issuer: string; clientId: string; audience: string } | undefined =>
+  (OIDC_ISSUER !== undefined && OIDC_CLIENT_ID !== undefined ? { issuer: OIDC_ISSUER, clientId: OIDC_CLIENT_ID, audience: OIDC_AUDIENCE! } : undefined);
 
 /** Where our database is: as configured, else a SQLite file in the home folder. */
 export const databaseUrl = ({ DATABASE_URL, CEREBLOOM_HOME }: Pick<Config, 'DATABASE_URL' | 'CEREBLOOM_HOME'>): string => DATABASE_URL ?? `sqlite:${join(CEREBLOOM_HOME, 'cerebloom.db')}`;

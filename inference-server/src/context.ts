@@ -10,6 +10,7 @@ import { ModelStore } from './adapters/model-store.ts';
 import { OrthancClient } from './adapters/orthanc-client.ts';
 import { OutboxRepository } from './adapters/outbox-repository.ts';
 import { PictureRepository } from './adapters/picture-repository.ts';
+import { ProviderSignIn } from './adapters/provider-sign-in.ts';
 import { Pseudonyms, pseudonymKeys } from './adapters/pseudonym.ts';
 import { AlignThreads } from './adapters/series-aligner.ts';
 import { ReviewThreads } from './adapters/review-writer.ts';
@@ -19,7 +20,7 @@ import { NO_TRACES, openTraces } from './adapters/traces.ts';
 import { TokenRepository } from './adapters/token-repository.ts';
 import { WorkRepository } from './adapters/work-repository.ts';
 import { WorkerRepository } from './adapters/worker-repository.ts';
-import { type Config, databaseUrl, modelFolders } from './config.ts';
+import { type Config, databaseUrl, modelFolders, oidcClient } from './config.ts';
 import { PriorAlignment } from './flow/align-prior.ts';
 import type { ModelCatalogue, ReviewWriter, RunTraces, StudyDirectory } from './flow/ports.ts';
 import { RunFollowers } from './flow/follow-runs.ts';
@@ -42,6 +43,8 @@ export interface Context {
   readonly audit: AuditLog;
   /** undefined where none is configured. */
   readonly identities: IdentityProvider | undefined;
+  /** Where people sign in for our pages; undefined where none is configured. */
+  readonly provider: ProviderSignIn | undefined;
   readonly statistics: StatisticsRepository;
   readonly outbox: OutboxRepository;
   readonly pictures: PictureRepository;
@@ -77,9 +80,11 @@ export async function openContext(config: Config, part: 'gateway' | 'worker', st
   const orthanc = openOrthanc(config, GATEWAY_PATIENCE_MS);
   const mlflow = new MlflowClient(config.MLFLOW_URL);
   const models = openModels(config);
+  const identities = config.OIDC_ISSUER === undefined ? undefined : new IdentityProvider({ issuer: config.OIDC_ISSUER, audience: config.OIDC_AUDIENCE!, roleClaim: config.OIDC_ROLE_CLAIM });
+  const client = oidcClient(config);
   const traces = config.OTEL_EXPORTER_OTLP_ENDPOINT === undefined ? NO_TRACES : openTraces(config.OTEL_EXPORTER_OTLP_ENDPOINT, part);
   return {
-    config, log, now, db, identities: config.OIDC_ISSUER === undefined ? undefined : new IdentityProvider({ issuer: config.OIDC_ISSUER, audience: config.OIDC_AUDIENCE!, roleClaim: config.OIDC_ROLE_CLAIM }), runs, queue, followers: new RunFollowers(runs, queue, log), work: new WorkRepository(db), index: new StudyIndex(orthanc, now), workers: new WorkerRepository(db, now), tokens: new TokenRepository(db, now),
+    config, log, now, db, identities, provider: client && identities && new ProviderSignIn(client, identities), runs, queue, followers: new RunFollowers(runs, queue, log), work: new WorkRepository(db), index: new StudyIndex(orthanc, now), workers: new WorkerRepository(db, now), tokens: new TokenRepository(db, now),
     audit: new AuditLog(db, now, auditKey(config.CEREBLOOM_HOME, config.AUDIT_KEY)), statistics: new StatisticsRepository(db), outbox: new OutboxRepository(db), pictures: new PictureRepository(db), orthanc, studies: orthanc, reviewWriter: new ReviewThreads(), alignment: new PriorAlignment(orthanc, new AlignThreads()), mlflow, models,
     availability: new ModelAvailability(models),
     catalogue: { manifest: async id => (await models.find(id ?? config.DEFAULT_MODEL)).manifest },

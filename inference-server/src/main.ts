@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { appConfig } from '../../extension/app-config.ts';
 import { buildApp } from './app.ts';
-import { ConfigError, readConfig, type Config } from './config.ts';
+import { ConfigError, oidcClient, readConfig, type Config } from './config.ts';
 import { openContext, type Context } from './context.ts';
 import { countUncounted } from './adapters/count-runs.ts';
 import { CursorRepository } from './adapters/cursor-repository.ts';
@@ -79,9 +79,6 @@ const openRules = ({ config, catalogue, log, audit }: Context): Promise<RoutingR
     return problem === null ? log.info('the routing rules have changed') : log.error({ problem }, 'the routing rules can\'t be read; the rules before go on');
   },
 );
-
-const oidcClient = ({ OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_AUDIENCE }: Config) =>
-  (OIDC_ISSUER !== undefined && OIDC_CLIENT_ID !== undefined ? { issuer: OIDC_ISSUER, clientId: OIDC_CLIENT_ID, audience: OIDC_AUDIENCE! } : undefined);
 
 const GATEWAY = { actor: 'gateway', role: null, address: null, outcome: 'success' } as const;
 

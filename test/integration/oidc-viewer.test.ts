@@ -1,72 +1,33 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { exportJWK, generateKeyPair } from 'jose';
-import { Provider } from 'oidc-provider';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildPlugins } from '../../extension/build.ts';
+import { buildPages } from '../../pages/build.ts';
 import { OHIF_DIR } from '../../launch/paths.ts';
 import { findChromium, launchBrowser } from '../support/browser.ts';
+import { anIdentityProvider, AUDIENCE } from '../support/identity-provider.ts';
 import { anOrthanc, hasOrthanc, TestServer } from '../support/server.ts';
 import { allFiles, aSmallStudy, sendTo } from '../support/small-study.ts';
 
-const AUDIENCE = 'urn:cerebloom';
 const PICTURES = 'test-output/oidc';
 const LOAD_MS = 120_000;
 const chromium = findChromium();
 
-/** A provider with a page where anyone signs in by any name; the name is the role. */
-async function aProvider() {
-  let answer: RequestListener = (_req, res) => res.writeHead(503).end();
-  const server = createServer((req, res) => answer(req, res)).listen(0, '127.0.0.1');
-  await new Promise(resolve => server.once('listening', resolve));
-  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return {
-    issuer,
-    async serve(redirect: string) {
-      const { privateKey } = await generateKeyPair('RS256', { extractable: true });
-      answer = new Provider(issuer, {
-        jwks: { keys: [{ ...await exportJWK(privateKey), kid: 'one', alg: 'RS256', use: 'sig' }] },
-        clients: [{
-          client_id: 'viewer', token_endpoint_auth_method: 'none', grant_types: ['authorization_code', 'refresh_token'], response_types: ['code'],
-          redirect_uris: [`${redirect}/callback`], post_logout_redirect_uris: [`${redirect}/logout-redirect.html`],
-        }],
-        clientBasedCORS: () => true,
-        findAccount: (_ctx: unknown, id: string) => ({ accountId: id, claims: () => ({ sub: id }) }),
-        extraTokenClaims: (_ctx: unknown, token: { accountId?: string }) => ({ roles: [token.accountId] }),
-        features: {
-          devInteractions: { enabled: true },
-          revocation: { enabled: true },
-          resourceIndicators: {
-            enabled: true,
-            getResourceServerInfo: () => ({ scope: 'openid profile', audience: AUDIENCE, accessTokenFormat: 'jwt', jwt: { sign: { alg: 'RS256' } } }),
-          },
-        },
-      }).callback();
-    },
-    stop() {
-      server.closeAllConnections();
-      server.close();
-    },
-  };
-}
-
-describe.skipIf(!hasOrthanc || !chromium || !existsSync(join(OHIF_DIR, 'index.html')))('the viewer\'s own sign-in at an OpenID Connect provider', { timeout: 2 * LOAD_MS }, () => {
+describe.skipIf(!hasOrthanc || !chromium || !existsSync(join(OHIF_DIR, 'index.html')))('signing in at an OpenID Connect provider', { timeout: 2 * LOAD_MS }, () => {
   const plugins = mkdtempSync(join(tmpdir(), 'cerebloom-plugins-'));
   const study = aSmallStudy('seen by OIDC', 'Seen^Reader');
   let orthanc: Awaited<ReturnType<typeof anOrthanc>>;
-  let provider: Awaited<ReturnType<typeof aProvider>>;
+  let provider: Awaited<ReturnType<typeof anIdentityProvider>>;
   let server: TestServer;
   let browser: Browser;
   let context: BrowserContext;
   let page: Page;
   beforeAll(async () => {
     mkdirSync(PICTURES, { recursive: true });
-    await buildPlugins(plugins);
-    provider = await aProvider();
+    await Promise.all([buildPlugins(plugins), buildPages(plugins)]);
+    provider = await anIdentityProvider();
     orthanc = await anOrthanc();
     await sendTo(orthanc.url, allFiles(study));
     server = await TestServer.start({
@@ -123,6 +84,35 @@ describe.skipIf(!hasOrthanc || !chromium || !existsSync(join(OHIF_DIR, 'index.ht
       const { runs } = await (await server.api(`/api/v1/runs?study=${study.uid}`)).json() as { runs: { requestedBy: string }[] };
       return runs[0]?.requestedBy;
     }, { timeout: LOAD_MS }).toBe('radiologist');
+  });
+
+  it('signs the same reader in to the dashboard without asking again, and keeps no token there', async () => {
+    await page.goto(`${server.url}/dashboard`);
+    await page.screenshot({ path: join(PICTURES, 'sign-in.png') });
+    await page.click('a.provider');
+    await page.waitForURL(`${server.url}/dashboard`, { timeout: LOAD_MS });
+    await page.waitForSelector('text=Signed in as radiologist', { timeout: LOAD_MS });
+    await page.screenshot({ path: join(PICTURES, 'dashboard.png') });
+    const ours = (await context.cookies()).filter(({ name }) => name.startsWith('cerebloom-'));
+    expect(ours.map(({ name, httpOnly, sameSite }) => ({ name, httpOnly, sameSite }))).toEqual([{ name: 'cerebloom-session', httpOnly: true, sameSite: 'Strict' }]);
+  });
+
+  it('opens the work list by that session', async () => {
+    await page.goto(`${server.url}/work-list`);
+    await page.waitForSelector('text=Signed in as radiologist', { timeout: LOAD_MS });
+    expect(new URL(page.url()).pathname).toBe('/work-list');
+  });
+
+  it('signs out there and at the provider, which then asks again', async () => {
+    await page.goto(`${server.url}/dashboard`);
+    await page.click('form[action="/sign-out"] button');
+    await page.waitForURL(url => url.origin === provider.issuer, { timeout: LOAD_MS });
+    await page.click('button[name="logout"]');
+    await page.waitForURL(url => url.origin === server.url && url.pathname === '/sign-in', { timeout: LOAD_MS });
+    await page.goto(`${server.url}/dashboard`);
+    expect(new URL(page.url()).pathname).toBe('/sign-in');
+    await page.click('a.provider');
+    await page.waitForSelector('input[name="login"]', { timeout: LOAD_MS });
   });
 
   it('lets nobody in whom the provider gives no role', async () => {

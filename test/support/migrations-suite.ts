@@ -37,6 +37,7 @@ async function fill(db: Database): Promise<void> {
   }
   await runs.enqueue(aNewRun({ identity: 'waits', studyInstanceUid: '1.2.9' }), 5_000);
   await new TokenRepository(db, () => 6_000).create('a token', 'reader', null);
+  await new TokenRepository(db, () => 6_000).openProviderSession({ name: 'someone', role: 'reader' });
   await new AuditLog(db, () => 7_000, 'k'.repeat(32)).write({ actor: 'a', role: null, address: null, action: 'access', outcome: 'refused' });
   await db.insertInto('cursors').values({ name: 'orthanc-changes', position: 7, anchor: '7 NewStudy' }).execute();
   await db.insertInto('workers').values({ id: 'w', host: 'h', started_at_ms: 1, heartbeat_at_ms: 2, memory_bytes: 0, computer_restarts: 0 }).execute();

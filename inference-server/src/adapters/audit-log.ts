@@ -7,7 +7,7 @@ import { secretKey } from './secret-key.ts';
 
 export const AUDIT_ACTIONS = [
   'system.start', 'system.stop', 'system.restore', 'sign-in', 'sign-out', 'access', 'study.view', 'study.export', 'study.store', 'run.request', 'run.cancel', 'run.review', 'run.export',
-  'token.create', 'token.revoke', 'mlflow.change', 'rules.change', 'model.add', 'pseudonym.rotate', 'audit.search',
+  'token.create', 'token.revoke', 'session.end', 'mlflow.change', 'rules.change', 'model.add', 'pseudonym.rotate', 'audit.search',
 ] as const;
 
 /** Who did what to which object with what success: the terms of PS3.15 §A.5. No patient data. */

@@ -133,6 +133,16 @@ export interface SessionsTable {
   expires_at_ms: number;
 }
 
+export interface ProviderSessionsTable {
+  /** SHA-256 of the cookie's value, hexadecimal. */
+  hash: string;
+  /** As the identity provider names the person. */
+  name: string;
+  role: Role;
+  created_at_ms: number;
+  expires_at_ms: number;
+}
+
 export interface AuditTable {
   seq: Generated<number>;
   at_ms: number;
@@ -242,6 +252,7 @@ export interface Schema {
   workers: WorkersTable;
   tokens: TokensTable;
   sessions: SessionsTable;
+  provider_sessions: ProviderSessionsTable;
   audit: AuditTable;
   audit_head: AuditHeadTable;
   cursors: CursorsTable;

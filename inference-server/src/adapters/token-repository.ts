@@ -72,21 +72,44 @@ export class TokenRepository {
   async openSession(token: string): Promise<{ caller: Caller; secret: string; expiresAtMs: number } | undefined> {
     const row = await this.#valid().where('tokens.hash', '=', hashOf(token)).executeTakeFirst();
     if (!row) return undefined;
-    const secret = newSecret();
-    const expiresAtMs = this.#now() + SESSION_MS;
+    const { secret, ...session } = this.#newSession();
     await this.#db.deleteFrom('sessions').where('expires_at_ms', '<', this.#now()).execute();
-    await this.#db.insertInto('sessions').values({ hash: hashOf(secret), token_id: row.id, created_at_ms: this.#now(), expires_at_ms: expiresAtMs }).execute();
-    return { caller: await this.#used(row), secret, expiresAtMs };
+    await this.#db.insertInto('sessions').values({ ...session, token_id: row.id }).execute();
+    return { caller: await this.#used(row), secret, expiresAtMs: session.expires_at_ms };
+  }
+
+  /** For someone whom the identity provider has just made known. */
+  async openProviderSession({ name, role }: Caller): Promise<{ secret: string; expiresAtMs: number }> {
+    const { secret, ...session } = this.#newSession();
+    await this.#db.deleteFrom('provider_sessions').where('expires_at_ms', '<', this.#now()).execute();
+    await this.#db.insertInto('provider_sessions').values({ ...session, name, role }).execute();
+    return { secret, expiresAtMs: session.expires_at_ms };
+  }
+
+  #newSession() {
+    const secret = newSecret();
+    return { secret, hash: hashOf(secret), created_at_ms: this.#now(), expires_at_ms: this.#now() + SESSION_MS };
   }
 
   async callerOfSession(secret: string): Promise<Caller | undefined> {
     const row = await this.#valid().innerJoin('sessions', 'sessions.token_id', 'tokens.id')
       .where('sessions.hash', '=', hashOf(secret)).where('sessions.expires_at_ms', '>', this.#now()).executeTakeFirst();
-    return row && this.#used(row);
+    if (row) return this.#used(row);
+    return this.#db.selectFrom('provider_sessions').select(['name', 'role'])
+      .where('hash', '=', hashOf(secret)).where('expires_at_ms', '>', this.#now()).executeTakeFirst();
   }
 
-  async closeSession(secret: string): Promise<void> {
+  /** @returns whether it was one of the identity provider's. */
+  async closeSession(secret: string): Promise<{ ofProvider: boolean }> {
     await this.#db.deleteFrom('sessions').where('hash', '=', hashOf(secret)).execute();
+    const closed = await this.#db.deleteFrom('provider_sessions').where('hash', '=', hashOf(secret)).returning('hash').executeTakeFirst();
+    return { ofProvider: closed !== undefined };
+  }
+
+  /** Ends every session of a person whom the identity provider knows. @returns how many there were. */
+  async closeProviderSessions(name: string): Promise<number> {
+    const closed = await this.#db.deleteFrom('provider_sessions').where('name', '=', name).where('expires_at_ms', '>', this.#now()).returning('hash').execute();
+    return closed.length;
   }
 
   #valid() {

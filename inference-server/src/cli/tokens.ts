@@ -10,6 +10,7 @@ const USAGE = `Tokens are what people and scripts sign in with; each is shown on
   npm run tokens -- create --name <name> --role <${ROLES.join('|')}> [--expires-days <n, 365 where absent>] [--json]
   npm run tokens -- list [--json]
   npm run tokens -- revoke <name>
+  npm run tokens -- sign-out <name>    ends the sessions of someone who signed in at the identity provider
 `;
 
 async function main(args: string[]): Promise<void> {
@@ -40,6 +41,11 @@ async function main(args: string[]): Promise<void> {
       if (!(await tokens.revoke(name))) throw new UsageError(`There is no valid token named ${name}`);
       await audit.write({ ...byOperator, action: 'token.revoke', object: name });
       process.stdout.write(`${name} is revoked, and its sessions have ended.\n`);
+    } else if (command === 'sign-out') {
+      if (!name) throw new UsageError('Whom? Give the name as the audit shows it');
+      const ended = await tokens.closeProviderSessions(name);
+      await audit.write({ ...byOperator, action: 'session.end', object: name });
+      process.stdout.write(`${ended} ${ended === 1 ? 'session has' : 'sessions have'} ended. Who is still known to the provider can sign in again.\n`);
     } else {
       throw new UsageError(`Unknown command ${command}`);
     }

@@ -40,6 +40,7 @@ const KINDS: Record<string, EventKind> = {
   'model.add': { id: SECURITY, type: ['110131', 'Software Configuration'], code: 'C', object: 'resource' },
   'token.create': { id: SECURITY, type: ['110137', 'User Security Attributes Changed'], code: 'C', object: 'person' },
   'token.revoke': { id: SECURITY, type: ['110137', 'User Security Attributes Changed'], code: 'D', object: 'person' },
+  'session.end': { id: SECURITY, type: ['110137', 'User Security Attributes Changed'], code: 'D', object: 'person' },
   'mlflow.change': { id: SECURITY, type: ['110131', 'Software Configuration'], code: 'U', object: 'resource' },
   'pseudonym.rotate': { id: SECURITY, type: ['110132', 'Use of Restricted Function'], code: 'U', object: 'resource' },
   'audit.search': { id: ['110101', 'Audit Log Used'], code: 'R', object: 'resource' },

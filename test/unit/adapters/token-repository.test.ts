@@ -49,6 +49,23 @@ describe('a token', () => {
   });
 });
 
+describe('a session of the identity provider', () => {
+  it('knows its person until it ends', async () => {
+    const { secret } = await tokens.openProviderSession({ name: 'someone', role: 'radiologist' });
+    now += SESSION_MS - 1;
+    expect(await tokens.callerOfSession(secret)).toEqual({ name: 'someone', role: 'radiologist' });
+    now += 1;
+    expect(await tokens.callerOfSession(secret)).toBeUndefined();
+  });
+
+  it('is kept in a form that can\'t be used, and says when it is closed that it was one', async () => {
+    const { secret } = await tokens.openProviderSession({ name: 'someone', role: 'reader' });
+    expect(JSON.stringify(await db.selectFrom('provider_sessions').selectAll().execute())).not.toContain(secret.slice(3));
+    expect([await tokens.closeSession(secret), await tokens.closeSession(secret)]).toEqual([{ ofProvider: true }, { ofProvider: false }]);
+    expect(await tokens.callerOfSession(secret)).toBeUndefined();
+  });
+});
+
 describe('a session', () => {
   it('ends by itself', async () => {
     const { secret } = (await tokens.openSession(await tokens.create('a', 'reader', null)))!;

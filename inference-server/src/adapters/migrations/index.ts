@@ -11,6 +11,7 @@ import * as reviews from './060-reviews.ts';
 import * as rollupStorage from './071-rollup-storage.ts';
 import * as pictures from './081-pictures.ts';
 import * as pseudonymGeneration from './091-pseudonym-generation.ts';
+import * as providerSessions from './092-provider-sessions.ts';
 
 /** In the order of their names; a released one is never changed. */
 export const migrations: Record<string, Migration> = {
@@ -26,4 +27,5 @@ export const migrations: Record<string, Migration> = {
   '071-rollup-storage': rollupStorage,
   '081-pictures': pictures,
   '091-pseudonym-generation': pseudonymGeneration,
+  '092-provider-sessions': providerSessions,
 };
