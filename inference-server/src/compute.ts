@@ -43,8 +43,8 @@ async function compute(job: ComputeJob, tell: (progress: ComputeProgress) => voi
       source: orthanc, model: await loadModel(job.model), brainExtractor: await findBrainExtractor(modelFolders(config), config.INFERENCE_THREADS),
       registration: new ElastixRegistration(), onProgress: (stage, within) => tell({ kind: 'progress', stage, within }),
     }, { studyUid: job.studyUid, selection: job.selection, segOn: job.segOn });
-    const { referenceVolume, result, shown } = segmented;
-    kept = { files: [...segmented.files], picture: drawResult(referenceVolume, result.labelMap, shown), answer: toCompleted(segmented, job.segOn) };
+    const { result, brain } = segmented;
+    kept = { files: [...segmented.files], picture: drawResult(result.labelMap, { outlineOf: brain }), answer: toCompleted(segmented, job.segOn) };
     await pending.keep(job.identity, kept);
   }
   tell({ kind: 'progress', stage: 'store', within: 0 });

@@ -36,8 +36,8 @@ process.on('message', async () => {
   try {
     model.runSeconds = 0;
     const begin = performance.now();
-    const { result, referenceVolume, shown, seconds: stages } = await segmentStudy({ source: orthanc, store: orthanc, model, brainExtractor, registration }, { studyUid });
-    drawResult(referenceVolume, result.labelMap, shown);
+    const { result, brain, seconds: stages } = await segmentStudy({ source: orthanc, store: orthanc, model, brainExtractor, registration }, { studyUid });
+    drawResult(result.labelMap, { outlineOf: brain });
     const time: RunTime = { seconds: (performance.now() - begin) / 1000, onnxSeconds: model.runSeconds, stages, peakGiB: process.resourceUsage().maxRSS / 2 ** 20 };
     process.send!(time);
   } catch (error) {

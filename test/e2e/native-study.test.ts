@@ -78,7 +78,7 @@ describe.skipIf(lacks(NATIVE_CASE))('a study as a hospital sends it', () => {
     for (const sequence of SEQUENCES) {
       const { volume } = buildVolume((await Promise.all(study.series[sequence].map(readSlices))).flat());
       const found = readSegmentation(await fromOrthanc(segments[sequence]!), volume.geometry);
-      writeFileSync(join(PICTURES, `${sequence}.png`), drawResult(volume, found));
+      writeFileSync(join(PICTURES, `${sequence}.png`), drawResult(found, { image: volume }));
       volumes.push(measure(found).volumesMl.total);
     }
     console.log(`whole tumour on T1, T1ce, T2, FLAIR: ${volumes.map(ml => `${ml.toFixed(1)} mL`).join(', ')}; pictures in ${PICTURES}`);

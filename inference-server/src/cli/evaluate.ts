@@ -21,7 +21,6 @@ import { logEvaluation } from '../flow/log-evaluation.ts';
 import type { BrainExtractor } from '../flow/ports.ts';
 import type { StudyVolumes } from '../flow/register-volumes.ts';
 import { DEGRADATIONS, type Degradation } from '../steps/degrade.ts';
-import { foregroundOf } from '../steps/brain-mask.ts';
 import { drawResult } from '../steps/draw-result.ts';
 import { fitCalibration, type CalibrationFigures, type Observation } from '../steps/fit-calibration.ts';
 import { parse, runCommand, UsageError } from './run-command.ts';
@@ -206,9 +205,8 @@ async function keepPictures(folder: string, id: string, { volumes, truth }: { vo
   const image = volumes.flair ?? volumes[reference]!;
   const isTrue = { geometry: truth.geometry, labels: labelsOf(truth) };
   const where = isTrue.labels.some(label => label > 0) ? isTrue : found;
-  const shown = foregroundOf([image]);
-  await writeFile(join(folder, `${id}.found.png`), drawResult(image, found, shown, where));
-  await writeFile(join(folder, `${id}.truth.png`), drawResult(image, isTrue, shown, where));
+  await writeFile(join(folder, `${id}.found.png`), drawResult(found, { image }, where));
+  await writeFile(join(folder, `${id}.truth.png`), drawResult(isTrue, { image }, where));
 }
 type CaseScoreTruth = Awaited<ReturnType<typeof readCase>>['truth'];
 

@@ -69,7 +69,7 @@ export const ATTRIBUTES = {
   SamplesPerPixel: [0x00280002, 'US'], PhotometricInterpretation: [0x00280004, 'CS'], PlanarConfiguration: [0x00280006, 'US'],
   NumberOfFrames: [0x00280008, 'IS'], Rows: [0x00280010, 'US'], Columns: [0x00280011, 'US'], PixelSpacing: [0x00280030, 'DS'],
   BitsAllocated: [0x00280100, 'US'], BitsStored: [0x00280101, 'US'], HighBit: [0x00280102, 'US'], PixelRepresentation: [0x00280103, 'US'],
-  SmallestImagePixelValue: [0x00280106, 'US'], LargestImagePixelValue: [0x00280107, 'US'], BurnedInAnnotation: [0x00280301, 'CS'],
+  SmallestImagePixelValue: [0x00280106, 'US'], LargestImagePixelValue: [0x00280107, 'US'],
   LongitudinalTemporalInformationModified: [0x00280303, 'CS'], WindowCenter: [0x00281050, 'DS'], WindowWidth: [0x00281051, 'DS'],
   RescaleIntercept: [0x00281052, 'DS'], RescaleSlope: [0x00281053, 'DS'], RescaleType: [0x00281054, 'LO'],
   SpatialLocationsPreserved: [0x0028135a, 'CS'], LossyImageCompression: [0x00282110, 'CS'], LossyImageCompressionRatio: [0x00282112, 'DS'],

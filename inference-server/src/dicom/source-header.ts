@@ -11,8 +11,6 @@ export interface SourceHeader {
   readonly sopClassUid: string;
   readonly frameOfReferenceUid: FrameOfReferenceUid | null;
   readonly isMultiFrame: boolean;
-  /** Whether the image says that text is in its pixels which identifies the patient (BurnedInAnnotation). */
-  readonly burnedIn: boolean;
   /** Of the images, `YYYYMMDD` and `HHMMSS.ffffff`. */
   readonly date: string;
   readonly time: string;
@@ -47,7 +45,6 @@ export function readSourceHeader(bytes: Uint8Array): SourceHeader {
   return {
     studyUid, seriesUid, sopClassUid, frameOfReferenceUid,
     isMultiFrame: itemsOf(header, 'PerFrameFunctionalGroupsSequence').length > 0,
-    burnedIn: textOf(header, 'BurnedInAnnotation')?.trim().toUpperCase() === 'YES',
     ...momentOf(header),
     patientAndStudy: { ...Object.fromEntries(TYPE_2.map(keyword => [keyword, null])), ...copy(header, [...TYPE_2, ...PATIENT_AND_STUDY]) },
     equipment: copy(header, EQUIPMENT),

@@ -11,8 +11,9 @@ import type { DicomFile, Measurements, OnProgress, SegmentationResult, SegOn, St
 import { SEQUENCES, SEQUENCE_NAMES, type Sequence, type Series, type SeriesSelection, type Study } from '../domain/study.ts';
 import type { SliceSource } from '../domain/slice.ts';
 import type { SeriesUid, StudyUid } from '../domain/uid.ts';
-import type { Mask, Volume } from '../domain/volume.ts';
+import type { Mask } from '../domain/volume.ts';
 import { implausibilityOf } from '../steps/evidence.ts';
+import { foregroundOf } from '../steps/brain-mask.ts';
 import { buildVolume, type BuiltVolume } from '../steps/build-volume.ts';
 import { selectSeries, withNextBest } from '../steps/select-series.ts';
 import type { BrainExtractor, Registration, ResultStore, StudySource, TumourModel } from './ports.ts';
@@ -44,9 +45,7 @@ export interface SegmentedStudy {
   readonly result: SegmentationResult;
   readonly identity: string;
   readonly referenceSeriesUid: SeriesUid;
-  readonly referenceVolume: Volume;
-  /** What of the reference may be shown to those who must not know the patient: the brain, or only the labels; see `drawResult`. */
-  readonly shown: Mask | 'labels' | undefined;
+  readonly brain: Mask;
   /** The brain extractor's name, or that the study came without skull. */
   readonly brainFoundBy: string;
   /** SEG and SR, then the SEGs on other series. */
@@ -112,7 +111,7 @@ export async function computeStudy(
     { ...writeSegmentation(result.labelMap, origin), attachment: writeUncertainty(uncertainty, sources) }, writeReport(result, origin), writeFurther(further, images, origin),
   ] as const);
   return {
-    result, identity, files: [seg, sr, ...others], brainFoundBy, referenceSeriesUid: header.seriesUid, referenceVolume: images[reference]!.built.volume, shown: header.burnedIn ? 'labels' : prepared.extracted ?? undefined, seconds: clock.seconds, implausible: implausibilityOf(seen.input),
+    result, identity, files: [seg, sr, ...others], brainFoundBy, referenceSeriesUid: header.seriesUid, brain: prepared.extracted ?? foregroundOf([images[reference]!.built.volume]), seconds: clock.seconds, implausible: implausibilityOf(seen.input),
     diametersImage: imageNumberOf(study, sources, measurements),
     stored: {
       studyUid, segSeriesUid: seg.seriesUid, segInstanceUid: seg.sopInstanceUid, srSeriesUid: sr.seriesUid, srInstanceUid: sr.sopInstanceUid,

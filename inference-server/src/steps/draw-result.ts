@@ -37,24 +37,31 @@ const DARKEST = 0.01;
 const BRIGHTEST = 0.995;
 /** Every so many pixels are looked at for black and white. */
 const WINDOW_STRIDE = 7;
+const OUTLINE_GREY = 70;
+/** Where the images must not be told from the picture, what is thinner than about two thirds of this is no part of the brain or of a segment: as the strokes of letters, which a model may take for tumour. */
+const SMOOTH_MM = { brain: 12, segments: 5 };
+/** A segment is shown as far out as so much of the surroundings is brain. */
+const NEAR_BRAIN = 0.25;
+
+/**
+ * What is behind the segments. The images' own grey is for images that name nobody: text may be burned into any others, over
+ * the brain too, and few of them say so. Of these the smoothed outline of the brain is shown and nothing that was measured, and the segments are smoothed too.
+ */
+export type Backdrop = { readonly image: Volume } | { readonly outlineOf: Mask };
 
 /**
  * A picture of the result for people who look through many: axial, coronal and sagittal, each at the level where the
  * tumour is largest (the middle of the volume where there is none), the segments filled lightly and outlined in their
  * colours. The patient's right is on the left; a pixel is square in mm; nothing but the marks R and A is written.
- * Names that are burned into the images stand beside the head, so only the brain is shown: what `shown` says, or without
- * it the largest piece of each plane that is not background.
- * @param volume the reference series
- * @param shown the brain on any grid; 'labels' shows none of the images' own grey, for those that are said to have burned-in text.
  * @param where whose tumour the levels are chosen by; so that two answers are shown in the same planes.
  * @returns a PNG file
  */
-export function drawResult(volume: Volume, labelMap: LabelMap, shown?: Mask | 'labels', where: LabelMap = labelMap): Uint8Array {
-  const box = boxMm(volume.geometry);
+export function drawResult(labelMap: LabelMap, backdrop: Backdrop, where: LabelMap = labelMap): Uint8Array {
+  const box = boxMm(labelMap.geometry);
   const pixelMm = Math.max(...box.max.map((max, axis) => max - box.min[axis]!)) / LONGEST_PX;
   const at = levels(where) ?? box.min.map((min, axis) => (min + box.max[axis]!) / 2);
-  const panels = VIEWS.map(view => panel(volume, labelMap, view, at[view.through]!, box, pixelMm, shown));
-  const [low, high] = window(panels.map(p => p.grey));
+  const panels = VIEWS.map(view => panel(labelMap, backdrop, view, at[view.through]!, box, pixelMm));
+  const [low, high] = 'image' in backdrop ? window(panels.map(p => p.grey)) : [0, 255];
   const picture = new PNG({
     width: panels.reduce((sum, p) => sum + p.width, 0) + GAP_PX * (panels.length - 1),
     height: Math.max(...panels.map(p => p.height)),
@@ -101,7 +108,7 @@ interface Panel {
   readonly labels: Uint8Array;
 }
 
-function panel(volume: Volume, labelMap: LabelMap, view: View, levelMm: number, box: Box, pixelMm: number, shown: Mask | 'labels' | undefined): Panel {
+function panel(labelMap: LabelMap, backdrop: Backdrop, view: View, levelMm: number, box: Box, pixelMm: number): Panel {
   const extent = (direction: Vec3) => direction.reduce((sum, d, axis) => sum + Math.abs(d) * (box.max[axis]! - box.min[axis]!), 0);
   const [width, height] = [Math.round(extent(view.right) / pixelMm), Math.round(extent(view.down) / pixelMm)];
   const corner = [0, 1, 2].map(axis => {
@@ -112,20 +119,46 @@ function panel(volume: Volume, labelMap: LabelMap, view: View, levelMm: number, 
   const walk = (geometry: VolumeGeometry) => ({
     from: patientToVoxel(geometry, centre), right: indexStep(geometry, view.right, pixelMm), down: indexStep(geometry, view.down, pixelMm), width, height,
   });
-  const grey = shown === 'labels' ? new Float32Array(width * height) : sample(volume, walk(volume.geometry));
-  if (shown === undefined) onlyLargestPiece(grey, width, height);
-  else if (shown !== 'labels') onlyInside(grey, sampleNearest(shown.geometry, shown.voxels, walk(shown.geometry)));
-  return { view, width, height, grey, labels: sampleNearest(labelMap.geometry, labelMap.labels, walk(labelMap.geometry)) };
+  const labels = sampleNearest(labelMap.geometry, labelMap.labels, walk(labelMap.geometry));
+  if ('image' in backdrop) return { view, width, height, grey: sample(backdrop.image, walk(backdrop.image.geometry)), labels };
+  const around = (mask: ArrayLike<number>, mm: number) => shareAround(mask, width, height, mm / pixelMm);
+  const brain = around(sampleNearest(backdrop.outlineOf.geometry, backdrop.outlineOf.voxels, walk(backdrop.outlineOf.geometry)), SMOOTH_MM.brain);
+  const inside = Uint8Array.from(brain, share => (share > 0.5 ? 1 : 0));
+  keepLargest(inside, [1, height, width]);
+  const segments = SEGMENTS.map((_, n) => around(labels.map(label => Number(label === n + 1)), SMOOTH_MM.segments));
+  return { view, width, height, grey: Float32Array.from(inside, is => is * OUTLINE_GREY), labels: labels.map((_, at) => (brain[at]! < NEAR_BRAIN ? 0 : most(segments, at))) };
 }
 
-function onlyInside(grey: Float32Array, mask: Uint8Array): void {
-  for (let at = 0; at < grey.length; at++) if (mask[at] === 0) grey[at] = 0;
+/** The segment that has the largest share, where all together have most; else 0. */
+function most(segments: readonly Float32Array[], at: number): number {
+  const shares = segments.map(segment => segment[at]!);
+  return shares.reduce((sum, share) => sum + share, 0) > 0.5 ? shares.indexOf(Math.max(...shares)) + 1 : 0;
 }
 
-function onlyLargestPiece(grey: Float32Array, width: number, height: number): void {
-  const piece = Uint8Array.from(grey, value => (value === 0 ? 0 : 1));
-  keepLargest(piece, [1, height, width]);
-  onlyInside(grey, piece);
+/** Of the surroundings of each pixel, as a smooth window weighs them, how much is marked. @param mask [row, column] */
+function shareAround(mask: ArrayLike<number>, width: number, height: number, px: number): Float32Array {
+  let share: Float32Array = Float32Array.from(mask);
+  if (!share.includes(1)) return share;
+  const radius = Math.max(1, Math.round(px / 2));
+  // boxes three times over are close to a Gaussian
+  for (let pass = 0; pass < 3; pass++) share = boxMean(boxMean(share, height, width, width, 1, radius), width, height, 1, width, radius);
+  return share;
+}
+
+/** Mean of the `2 × radius + 1` values around each along every line; past its ends as at them. */
+function boxMean(values: Float32Array, lines: number, length: number, lineStep: number, step: number, radius: number): Float32Array {
+  const means = new Float32Array(values.length);
+  const last = length - 1;
+  for (let line = 0; line < lines; line++) {
+    const start = line * lineStep;
+    let sum = values[start]! * (radius + 1);
+    for (let n = 1; n <= radius; n++) sum += values[start + Math.min(n, last) * step]!;
+    for (let n = 0; n < length; n++) {
+      means[start + n * step] = sum / (2 * radius + 1);
+      sum += values[start + Math.min(n + radius + 1, last) * step]! - values[start + Math.max(n - radius, 0) * step]!;
+    }
+  }
+  return means;
 }
 
 /** A plane as a voxel grid sees it: continuous indices [slice, row, column] of its first pixel and from pixel to pixel. */

@@ -3,13 +3,18 @@ import { PNG } from 'pngjs';
 import { describe, expect, it } from 'vitest';
 import { voxelToPatient } from '../../../inference-server/src/domain/geometry.ts';
 import type { Vec3, VolumeGeometry } from '../../../inference-server/src/domain/geometry.ts';
-import type { Mask } from '../../../inference-server/src/domain/volume.ts';
+import type { Volume } from '../../../inference-server/src/domain/volume.ts';
+import { foregroundOf } from '../../../inference-server/src/steps/brain-mask.ts';
 import { SEGMENTS } from '../../../inference-server/src/domain/label-map.ts';
-import { drawResult } from '../../../inference-server/src/steps/draw-result.ts';
+import { drawResult, type Backdrop } from '../../../inference-server/src/steps/draw-result.ts';
 import { aGrid } from '../../support/volumes.ts';
 
 /** A head of even grey, 200 mm across, with one lesion, both given in patient space (LPS, mm). */
-function drawn(geometry: VolumeGeometry, lesionMm: Vec3, radiusMm = 12, label = 3, change: (voxels: Float32Array) => Mask | 'labels' | undefined = () => undefined) {
+function drawn(geometry: VolumeGeometry, lesionMm: Vec3, radiusMm = 12, label = 3, backdrop: (image: Volume) => Backdrop = image => ({ image })) {
+  const { voxels, labels } = aHead(geometry, lesionMm, radiusMm, label);
+  return PNG.sync.read(Buffer.from(drawResult({ geometry, labels }, backdrop({ geometry, voxels }))));
+}
+function aHead(geometry: VolumeGeometry, lesionMm: Vec3, radiusMm: number, label: number) {
   const [slices, rows, columns] = geometry.shape;
   const voxels = new Float32Array(slices * rows * columns);
   const labels = new Uint8Array(voxels.length);
@@ -18,7 +23,7 @@ function drawn(geometry: VolumeGeometry, lesionMm: Vec3, radiusMm = 12, label = 
     if (Math.hypot(...point) < 70) voxels[n] = 100;
     if (Math.hypot(...point.map((p, a) => p - lesionMm[a]!)) < radiusMm) labels[n] = label;
   }
-  return PNG.sync.read(Buffer.from(drawResult({ geometry, voxels }, { geometry, labels }, change(voxels))));
+  return { geometry, voxels, labels };
 }
 
 /** Middle of the pixels in a colour, as fractions of the columns and rows between the two given columns. */
@@ -96,36 +101,60 @@ describe('the picture of a result', () => {
     expect(inside).not.toEqual([255, 255, 255]);
   });
 
-  describe('of images with writing in their pixels', () => {
-    const { shape: [slices, rows, columns] } = cube;
-    /** A bar of 40 × 6 voxels in a corner of every slice of every direction, as bright as the brain. */
-    const write = (voxels: Float32Array) => {
-      for (let n = 0; n < voxels.length; n++) {
-        const index = [Math.floor(n / (rows * columns)), Math.floor(n / columns) % rows, n % columns];
-        if (index.filter(i => i < 6).length >= 1 && index.filter(i => i < 40).length >= 2 && (index[0]! + index[1]! + index[2]!) % 3 > 0) voxels[n] = 100;
-      }
-    };
-    const brain = (): Mask => ({
-      geometry: cube,
-      voxels: Uint8Array.from({ length: slices * rows * columns }, (_, n) => Number(Math.hypot(...voxelToPatient(cube, [Math.floor(n / (rows * columns)), Math.floor(n / columns) % rows, n % columns])) < 70)),
+  describe('behind which nobody may be named', () => {
+    /** Where the images came without skull, so that even the brain is known by them alone. */
+    const outline = (image: Volume): Backdrop => ({ outlineOf: foregroundOf([image]) });
+    const clean = drawn(cube, [30, 0, 0], 12, 3, outline);
+    const dark = (picture: PNG, at: number) => picture.data[at * 4] === 0 && picture.data[at * 4 + 1] === 0 && picture.data[at * 4 + 2] === 0;
+
+    it('shows the outline of the brain in one grey, and the segments', () => {
+      const greys = new Set<number>();
+      for (let at = 0; at < clean.data.length; at += 4) if (clean.data[at] === clean.data[at + 1] && clean.data[at] === clean.data[at + 2]) greys.add(clean.data[at]!);
+      expect([...greys].sort((a, b) => a - b)).toEqual([0, 70, 200]); // around, brain, the marks R and A
+      expect(middle(clean, ...panelOf(clean, 0), ENHANCING).count).toBeGreaterThan(0);
+      // 140 mm at 2 pixels per mm
+      expect(Math.abs(middle(clean, ...panelOf(clean, 0), [70, 70, 70]).width - 280)).toBeLessThan(6);
     });
 
-    it.each<[string, (voxels: Float32Array) => Mask | undefined]>([
-      ['where the brain is known', brain],
-      ['where the skull was removed before', () => undefined],
-    ])('shows none of it %s', (_when, shown) => {
-      const clean = drawn(cube, [0, 0, 0], 12, 3, shown);
-      const written = drawn(cube, [0, 0, 0], 12, 3, voxels => {
-        write(voxels);
-        return shown(voxels);
-      });
-      expect(written.data.equals(clean.data)).toBe(true);
+    // N, E, 7: a row per number, 5 × 7
+    const Letter = fc.constantFrom([17, 25, 21, 19, 17, 17, 17], [31, 16, 16, 30, 16, 16, 31], [31, 1, 2, 4, 8, 8, 8]);
+    const Place = fc.record({ top: fc.integer({ min: 0, max: 70 }), left: fc.integer({ min: 0, max: 70 }) });
+
+    it('shows no letter of what is burned into the images, however large, wherever it is', { timeout: 300_000 }, () => {
+      const { geometry, voxels, labels } = aHead(cube, [30, 0, 0], 12, 3);
+      const [from, to] = panelOf(clean, 0);
+      fc.assert(fc.property(Letter, fc.constantFrom(0, 1, 100, 4095), fc.integer({ min: 1, max: 3 }), Place, (letter, value, dot, { top, left }) => {
+        const image = { geometry, voxels: voxels.slice() };
+        write(image, letter, value, dot, top, left);
+        const written = PNG.sync.read(Buffer.from(drawResult({ geometry, labels }, outline(image))));
+        // nothing differs but where the brain ends, and there by less than a letter's stroke
+        const wide = 10;
+        for (let row = 0; row < clean.height; row++) for (let column = from; column < to; column++) {
+          const at = row * clean.width + column;
+          if (dark(written, at) === dark(clean, at)) continue;
+          const around = [-wide, 0, wide].flatMap(y => [-wide, 0, wide].map(x => dark(clean, Math.min(Math.max(row + y, 0), clean.height - 1) * clean.width + Math.min(Math.max(column + x, 0), clean.width - 1))));
+          expect(new Set(around).size).toBe(2);
+        }
+      }), { numRuns: 8 });
     });
 
-    it('shows the labels alone where the images say that they have some', () => {
-      const picture = drawn(cube, [0, 0, 0], 12, 3, () => 'labels');
-      expect(middle(picture, ...panelOf(picture, 0), ENHANCING).count).toBeGreaterThan(0);
-      expect(middle(picture, 0, picture.width, [255, 255, 255]).count).toBe(0);
+    it('shows no letter that the model took for tumour, in the brain, beside it or within a tumour', { timeout: 300_000 }, () => {
+      const { geometry, voxels, labels } = aHead(cube, [30, 0, 0], 25, 2);
+      fc.assert(fc.property(Letter, fc.constantFrom<'in the brain' | 'beside it' | 'within a tumour'>('in the brain', 'beside it', 'within a tumour'), (letter, where) => {
+        const taken = labels.slice();
+        const [top, left] = { 'in the brain': [60, 30], 'beside it': [4, 4], 'within a tumour': [46, 60] }[where] as [number, number];
+        write({ geometry, voxels: taken }, letter, 3, 1, top, left);
+        const picture = PNG.sync.read(Buffer.from(drawResult({ geometry, labels: taken }, outline({ geometry, voxels }))));
+        expect(middle(picture, ...panelOf(picture, 0), ENHANCING).count).toBe(0);
+      }), { numRuns: 6 });
     });
   });
 });
+
+/** Burns a letter into every slice. @param dot how many voxels a dot of the letter has each way */
+function write({ geometry: { shape: [slices, rows, columns] }, voxels }: { geometry: VolumeGeometry; voxels: Float32Array | Uint8Array }, letter: readonly number[], value: number, dot: number, top: number, left: number): void {
+  for (let k = 0, n = 0; k < slices; k++) for (let j = 0; j < rows; j++) for (let i = 0; i < columns; i++, n++) {
+    const [down, across] = [Math.floor((j - top) / dot), Math.floor((i - left) / dot)];
+    if (across >= 0 && across < 5 && ((letter[down] ?? 0) >> (4 - across)) & 1) voxels[n] = value;
+  }
+}
