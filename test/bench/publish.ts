@@ -38,7 +38,7 @@ export const bench: Bench = async () => {
     const outbox = new OutboxRepository(db);
     await mlflow.experimentId();
     const begin = performance.now();
-    const publisher = startPublisher({ outbox, runs, statistics: new StatisticsRepository(db), mlflow, pictures: new PictureRepository(db), log: { info: () => undefined, error: (line: object) => process.stderr.write(`${JSON.stringify(line)}\n`) }, now: Date.now } as unknown as PublisherDeps);
+    const publisher = startPublisher({ outbox, runs, statistics: new StatisticsRepository(db), mlflow, pictures: new PictureRepository(db), pseudonyms: { of: (uid: string) => uid }, log: { info: () => undefined, error: (line: object) => process.stderr.write(`${JSON.stringify(line)}\n`) }, now: Date.now } as unknown as PublisherDeps);
     await until('all are published', async () => (await outbox.backlog()).rows === 0 || undefined, 300_000);
     const perSecond = RUNS / ((performance.now() - begin) / 1000);
     await publisher.stop();

@@ -33,7 +33,7 @@ describe.skipIf(!hasMlflow)('publishing to a real MLflow', () => {
     mlflow = new MlflowClient(server.url);
     clock = Date.UTC(2026, 5, 1);
     deps = {
-      outbox: new OutboxRepository(db), runs, statistics: new StatisticsRepository(db), mlflow, pictures: new PictureRepository(db),
+      outbox: new OutboxRepository(db), runs, statistics: new StatisticsRepository(db), mlflow, pictures: new PictureRepository(db), pseudonyms: { of: uid => `of ${uid}` },
       log: { info: () => undefined, error: (line: object) => { errors.push(JSON.stringify(line)); } } as unknown as PublisherDeps['log'],
       now: () => clock,
     };
@@ -65,8 +65,8 @@ describe.skipIf(!hasMlflow)('publishing to a real MLflow', () => {
     expect(logged!.info.run_name).toMatch(/^30\.0 mL · a-model · /);
     expect(asRecord(logged!.data.metrics)).toMatchObject({ processing_time_seconds: 12.5, total_tumor_volume_cm3: 30, success_rate: 1, daily_segmentations: 1 });
     expect(logged!.data.metrics[0]!.timestamp).toBe(Date.UTC(2026, 2, 1, 10, 0, 14, 500));
-    expect(asRecord(logged!.data.params)).toMatchObject({ model: 'a-model', series_t1ce: '2.25.12' });
-    expect(asRecord(logged!.data.tags)).toMatchObject({ patient_pseudonym: 'p-4f2a', responsible_physician: 'Dr Example', segmentation_status: 'completed' });
+    expect(asRecord(logged!.data.params)).toMatchObject({ model: 'a-model', missing_sequences: 'none' });
+    expect(asRecord(logged!.data.tags)).toMatchObject({ patient_pseudonym: 'p-4f2a', responsible_physician: 'Dr Example', segmentation_status: 'completed', study_pseudonym: 'of 2.25.1', series_t1ce: 'of 2.25.12' });
     expect(await artefacts(logged!.info.run_id)).toEqual(['report.json', 'report.md', 'result.png']);
   });
 

@@ -7,7 +7,7 @@ import { inflateRawSync, inflateSync } from 'node:zlib';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ROOT } from '../../launch/paths.ts';
-import { aMarkedStudy, MARKS, PATIENT_ID } from '../support/marked-study.ts';
+import { aMarkedStudy, MARKS, PATIENT_ID, UID_MARK } from '../support/marked-study.ts';
 import { hasMlflow } from '../support/mlflow.ts';
 import { hasOrthanc } from '../support/server.ts';
 import type { SmallStudy } from '../support/small-study.ts';
@@ -16,21 +16,21 @@ import { WholeSystem } from '../support/whole-system.ts';
 
 /** The words themselves, and what anyone could reckon from them without a key. */
 const SOUGHT = [...MARKS, ...['md5', 'sha1', 'sha256'].map(kind => createHash(kind).update(PATIENT_ID).digest('hex')), Buffer.from(MARKS[0]!).toString('base64').slice(0, 8)].map(text => text.toLowerCase());
-const marksIn = (bytes: Uint8Array | string): string[] => {
+const marksIn = (bytes: Uint8Array | string, sought: readonly string[] = SOUGHT): string[] => {
   const text = Buffer.from(bytes as Uint8Array).toString('latin1').toLowerCase();
-  return SOUGHT.filter(mark => text.includes(mark) || text.includes([...mark].join('\0')));
+  return sought.filter(mark => text.includes(mark) || text.includes([...mark].join('\0')));
 };
 
 /** Every file below but images and their index, and what is packed inside of PNG and ZIP files as far as it can be unpacked. */
-function leaksIn(folder: string, leaveOut: readonly string[]): string[] {
+function leaksIn(folder: string, leaveOut: readonly string[], sought: readonly string[] = SOUGHT): string[] {
   return readdirSync(folder, { withFileTypes: true, recursive: true }).flatMap(entry => {
     const file = join(entry.parentPath, entry.name);
     const name = file.slice(folder.length + 1);
     if (leaveOut.some(left => name === left || name.startsWith(`${left}/`))) return [];
-    const found = marksIn(name).map(mark => `${name}: its name has ${mark}`);
+    const found = marksIn(name, sought).map(mark => `${name}: its name has ${mark}`);
     if (!entry.isFile()) return found;
     const bytes = readFileSync(file);
-    return [...found, ...[...marksIn(bytes), ...marksIn(unpacked(bytes))].map(mark => `${name}: ${mark}`)];
+    return [...found, ...[...marksIn(bytes, sought), ...marksIn(unpacked(bytes), sought)].map(mark => `${name}: ${mark}`)];
   });
 }
 function unpacked(bytes: Buffer): Buffer {
@@ -148,6 +148,16 @@ describe.skipIf(!hasOrthanc || !hasMlflow)('names, numbers and dates of a marked
   it('are in no audit line that leaves the machine', () => {
     expect(told.length).toBeGreaterThan(0);
     expect(marksIn(Buffer.concat(told))).toEqual([]);
+  });
+
+  it('are in no UID that leaves: none is told to MLflow, logged, measured or exported', () => {
+    expect(leaksIn(system.home, ['orthanc', 'cerebloom.db', 'cerebloom.db-wal', 'cerebloom.db-shm'], [UID_MARK])).toEqual([]);
+    expect(leaksIn(temporary, [], [UID_MARK])).toEqual([]);
+    const without = [...answers].filter(([asked]) => /metrics|export|statistics|\/log$|\/picture$|\/models|\/queue/.test(asked));
+    expect(without.length).toBeGreaterThan(10);
+    expect(without.flatMap(([asked, answer]) => marksIn(answer, [UID_MARK]).map(() => asked))).toEqual([]);
+    // or this looks for nothing
+    expect(marksIn(answers.get('GET /api/v1/runs')!, [UID_MARK])).toEqual([UID_MARK]);
   });
 
   it('are in no core dump', () => {

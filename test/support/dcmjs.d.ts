@@ -3,7 +3,7 @@ declare module 'dcmjs' {
   interface Element { vr: string; Value: unknown[] }
   const dcmjs: {
     data: {
-      DicomMessage: { readFile(bytes: ArrayBuffer): { dict: Record<string, Element>; write(options?: { allowInvalidVRLength?: boolean }): ArrayBuffer } };
+      DicomMessage: { readFile(bytes: ArrayBuffer): { dict: Record<string, Element>; meta: Record<string, Element>; write(options?: { allowInvalidVRLength?: boolean }): ArrayBuffer } };
       DicomMetaDictionary: {
         naturalizeDataset(dataset: object): object;
         dictionary: Record<string, { tag: string; vr: string; name: string }>;

@@ -1,5 +1,6 @@
 import dcmjs from 'dcmjs';
 import { ATTRIBUTES } from '../../inference-server/src/dicom/attributes.ts';
+import type { StudyUid } from '../../inference-server/src/domain/uid.ts';
 import { aSmallStudy, type SmallStudy } from './small-study.ts';
 
 /** What must be found nowhere but in images: a word, numbers and dates that nothing else holds. */
@@ -8,6 +9,10 @@ const NUMBER = '7391463';
 const DATE = '19370211';
 const CLOCK = '073914.637';
 export const MARKS: readonly string[] = [WORD, NUMBER, DATE, '1937-02-11', CLOCK, '07:39:14'];
+/** A patient's number as some devices write it into UIDs. These name studies and images wherever such are asked for, so that it is sought where nobody asks for them. */
+export const UID_MARK = '60417283';
+const markedUid = (uid: string): string => `1.2.${UID_MARK}.${uid.slice(uid.lastIndexOf('.') + 1)}`;
+const UIDS = ['00080018', '0020000D', '0020000E', '00200052'];
 
 /** Values by VR (PS3.5 §6.2), as long as it allows at most. */
 const VALUES: Record<string, string> = {
@@ -18,7 +23,7 @@ const VALUES: Record<string, string> = {
 const GROUPS = new Set(['0008', '0010', '0012', '0014', '0018', '0020', '0032', '0038', '0040', '0088', '4000', '4008']);
 /** By these the study is known to be four sequences of a head; the other attributes that we read are marked too. */
 const NEEDED = new Set([
-  'SpecificCharacterSet', 'ImageType', 'Modality', 'ScanningSequence', 'SequenceVariant', 'ScanOptions', 'MRAcquisitionType', 'PatientPosition', 'TimezoneOffsetFromUTC', 'BurnedInAnnotation',
+  'SpecificCharacterSet', 'ImageType', 'Modality', 'ScanningSequence', 'SequenceVariant', 'ScanOptions', 'MRAcquisitionType', 'PatientPosition', 'TimezoneOffsetFromUTC',
 ]);
 const READ = new Set(Object.keys(ATTRIBUTES));
 
@@ -43,13 +48,15 @@ function marked(file: Uint8Array, change: Record<string, string>): Uint8Array {
   data.dict['00091002'] = { vr: 'UT', Value: [`${WORD} private ${DATE} ${NUMBER}`] };
   data.dict['00101002'] = { vr: 'SQ', Value: [{ '00100020': { vr: 'LO', Value: [`${WORD}-OTHER`] }, '00100021': { vr: 'LO', Value: [WORD] } }] };
   data.dict['00400275'] = { vr: 'SQ', Value: [{ '00321060': { vr: 'LO', Value: [`${WORD} asked`] }, '00400007': { vr: 'LO', Value: [WORD] } }] };
+  for (const hexadecimal of UIDS) data.dict[hexadecimal]!.Value = [markedUid(data.dict[hexadecimal]!.Value[0] as string)];
+  data.meta['00020003']!.Value = data.dict['00080018']!.Value;
   for (const [hexadecimal, text] of Object.entries(change)) data.dict[hexadecimal]!.Value = [text];
   return new Uint8Array(data.write({ allowInvalidVRLength: true }));
 }
 
-/** A small study whose every text attribute, private ones too, holds a mark. @param change values of attributes, by tag. */
+/** A small study whose every text attribute, private ones too, holds a mark, and its UIDs another. @param change values of attributes, by tag. */
 export function aMarkedStudy(name: string, change: Record<string, string> = {}): SmallStudy {
   const study = aSmallStudy(name);
-  return { ...study, series: Object.fromEntries(Object.entries(study.series).map(([sequence, files]) => [sequence, files.map(file => marked(file, change))])) as SmallStudy['series'] };
+  return { ...study, uid: markedUid(study.uid) as StudyUid, series: Object.fromEntries(Object.entries(study.series).map(([sequence, files]) => [sequence, files.map(file => marked(file, change))])) as SmallStudy['series'] };
 }
 export const PATIENT_ID = VALUES.LO!;

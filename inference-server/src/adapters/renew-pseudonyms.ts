@@ -39,7 +39,8 @@ async function renewRuns(trx: Transaction<Schema>, pseudonyms: Pseudonyms, gener
     const changes = { ...renewedColumns(row, pseudonyms), pseudonym_generation: generation };
     await trx.updateTable('runs').set(changes).where('id', '=', row.id).execute();
     renewed.push({ ...row, ...changes });
-    const told = row.patient_pseudonym !== changes.patient_pseudonym || row.responsible_physician !== changes.responsible_physician;
+    // with a new key MLflow has other pseudonyms of study and series, too
+    const told = row.pseudonym_generation >= FIRST || row.responsible_physician !== changes.responsible_physician;
     if (told && row.finished_at_ms !== null) await trx.insertInto('outbox').values({ run_id: row.id, kind: 'run', created_at_ms: now, available_at_ms: AT_ONCE, attempts: 0 }).execute();
   }
   const ended = renewed.filter(({ finished_at_ms }) => finished_at_ms !== null);

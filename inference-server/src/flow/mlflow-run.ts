@@ -25,7 +25,9 @@ const STATUS: Partial<Record<RunState, MlflowStatus>> = { completed: 'FINISHED',
 
 /**
  * What MLflow is told of a run that has ended. Parameters and metrics never change once the run has ended, whatever
- * becomes of it later, because MLflow refuses another value; what may change (superseded, reviewed) is in the tags.
+ * becomes of it later, because MLflow refuses another value; what may change (superseded, reviewed, another key of the
+ * pseudonyms) is in the tags.
+ * @param run without UIDs
  */
 export function toMlflow(run: RunRecord, day: DaySoFar): Logged {
   const startedAt = Date.parse(run.startedAt ?? run.queuedAt);
@@ -43,7 +45,6 @@ export function toMlflow(run: RunRecord, day: DaySoFar): Logged {
       trigger: run.trigger,
       requested_by: run.requestedBy,
       priority: String(run.priority),
-      ...Object.fromEntries(SEQUENCES.map(sequence => [`series_${sequence}`, run.series[sequence]])),
       missing_sequences: run.result && (run.result.missing.map(s => SEQUENCE_NAMES[s]).join(', ') || 'none'),
     }),
     metrics: Object.fromEntries(Object.entries(metricsOf(run, day, startedAt, endedAt)).map(([name, value]) => [name, Number(value.toFixed(DECIMALS))])),
@@ -94,8 +95,8 @@ function tagsOf(run: RunRecord): Record<string, string> {
     trigger: run.trigger,
     patient_pseudonym: run.patientPseudonym,
     responsible_physician: run.responsiblePhysician,
-    study_instance_uid: run.studyInstanceUid,
-    seg_series_uid: run.result?.segSeriesUid,
+    study_pseudonym: run.studyInstanceUid,
+    ...Object.fromEntries(SEQUENCES.map(sequence => [`series_${sequence}`, run.series[sequence]])),
     queued_at: run.queuedAt,
     started_at: run.startedAt,
     finished_at: run.finishedAt,

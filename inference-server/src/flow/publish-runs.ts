@@ -4,11 +4,13 @@ import type { MlflowClient, MlflowRun } from '../adapters/mlflow-client.ts';
 import type { Claim, OutboxRepository } from '../adapters/outbox-repository.ts';
 import type { PictureRepository } from '../adapters/picture-repository.ts';
 import type { RunRecord, RunRepository } from '../adapters/run-repository.ts';
+import type { Pseudonyms } from '../adapters/pseudonym.ts';
 import type { StatisticsRepository } from '../adapters/statistics-repository.ts';
 import { UpstreamError } from '../domain/errors.ts';
 import type { RunTraces } from './ports.ts';
 import { reviewToMlflow, RUN_ID_TAG, toMlflow } from './mlflow-run.ts';
 import { reportOf, reportPage } from './run-report.ts';
+import { withoutUids } from './without-uids.ts';
 
 export interface PublisherDeps {
   readonly outbox: OutboxRepository;
@@ -16,6 +18,7 @@ export interface PublisherDeps {
   readonly statistics: StatisticsRepository;
   readonly mlflow: MlflowClient;
   readonly pictures: PictureRepository;
+  readonly pseudonyms: Pick<Pseudonyms, 'of'>;
   readonly log: Pick<Logger, 'info' | 'error'>;
   readonly traces?: Pick<RunTraces, 'told'>;
   /** ms since 1970 */
@@ -77,7 +80,7 @@ export async function publishNext(deps: PublisherDeps): Promise<'published' | 'i
   const begin = deps.now();
   try {
     const run = await deps.runs.find(claim.runId);
-    if (run) await publish(deps, hold, run);
+    if (run) await publish(deps, hold, withoutUids(run, uid => deps.pseudonyms.of(uid)));
     await deps.outbox.published(claim, deps.now());
     deps.traces?.told(claim.runId, begin, deps.now());
     return 'published';

@@ -2,15 +2,15 @@ import type { RunRecord } from '../adapters/run-repository.ts';
 import { CONTRAST_IN_WORDS } from '../dicom/result-attributes.ts';
 import { SEQUENCES, SEQUENCE_NAMES } from '../domain/study.ts';
 
-/** The machine-readable report of a run, in the words of `npm run segment`; no patient data. */
+/** The machine-readable report of a run, in the words of `npm run segment`; no patient data. @param run without UIDs */
 export function reportOf(run: RunRecord) {
   return {
     runId: run.id,
     state: run.state,
-    studyInstanceUid: run.studyInstanceUid,
+    studyPseudonym: run.studyInstanceUid,
     patientPseudonym: run.patientPseudonym,
     series: run.series,
-    notUsed: run.identities.filter(({ used }) => !used).map(({ uid, kind, reasons }) => ({ uid, kind, reason: reasons.join('; ') })),
+    notUsed: run.identities.filter(({ used }) => !used).map(({ uid, kind, reasons }) => ({ series: uid, kind, reason: reasons.join('; ') })),
     missing: run.result?.missing ?? [],
     brainFoundBy: run.result?.brainFoundBy ?? null,
     model: run.model,
@@ -29,9 +29,8 @@ export function reportOf(run: RunRecord) {
     segmentConfidence: run.result?.segmentConfidence ?? null,
     volumesCm3: run.result?.volumesMl ?? null,
     enhancingDiametersMm: run.result?.enhancingDiametersMm ?? null,
-    segmentation: run.result && { segSeriesUid: run.result.segSeriesUid, segInstanceUid: run.result.segInstanceUid, srInstanceUid: run.result.srInstanceUid },
     // what a reader wrote may name someone
-    review: run.review && { ...run.review, comment: null },
+    review: run.review && { decision: run.review.decision, by: run.review.by, at: run.review.at, agreement: run.review.result?.agreement ?? null },
   };
 }
 
@@ -75,7 +74,7 @@ export function reportPage(run: RunRecord): string {
     '## Time',
     table(['Stage', 'Seconds'], Object.entries(run.secondsPerStage).map(([stage, seconds]) => [stage, number(seconds)])),
     `Queued ${run.queuedAt}, started ${run.startedAt ?? 'never'}, ended ${run.finishedAt ?? 'not yet'}; asked for by ${run.requestedBy} (${run.trigger}).`,
-    `Study \`${run.studyInstanceUid}\`, patient pseudonym \`${run.patientPseudonym ?? 'unknown'}\`.`,
+    `Study pseudonym \`${run.studyInstanceUid}\`, patient pseudonym \`${run.patientPseudonym ?? 'unknown'}\`.`,
     '*Not a medical device. A segmentation by software needs a reader\'s check.*',
     '',
   ].join('\n\n');

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { reviewToMlflow, toMlflow } from '../../../inference-server/src/flow/mlflow-run.ts';
+import { withoutUids } from '../../../inference-server/src/flow/without-uids.ts';
 import { aRun } from '../../support/run-records.ts';
 
 const day = { completed: 3, failed: 1 };
@@ -14,10 +15,15 @@ describe('what MLflow is told of a run', () => {
     expect(toMlflow(aRun(), day).metrics.average_segment_confidence).toBeCloseTo(0.85);
   });
 
-  it('has the model, the versions and the series used as parameters', () => {
+  it('has the model and the versions as parameters', () => {
     expect(toMlflow(aRun(), day).params).toMatchObject({
-      segmentation_status: 'completed', model: 'a-model', model_version: '1.0.0', series_t1: '2.25.11', series_flair: '2.25.14', missing_sequences: 'none',
+      segmentation_status: 'completed', model: 'a-model', model_version: '1.0.0', missing_sequences: 'none',
     });
+  });
+
+  it('has the study and the series used as tags, which a new key of the pseudonyms may change', () => {
+    const { tags } = toMlflow(withoutUids(aRun(), uid => `of ${uid}`), day);
+    expect(tags).toMatchObject({ study_pseudonym: 'of 2.25.1', series_t1: 'of 2.25.11', series_flair: 'of 2.25.14' });
   });
 
   it('has the times at which the run happened, not those of telling', () => {
