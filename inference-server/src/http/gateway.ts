@@ -46,11 +46,11 @@ const A_YEAR_MS = 365 * 86_400_000;
 /** What stands behind the one door: Orthanc's DICOMweb, MLflow's pages, our plugins and the stock OHIF viewer. */
 export function gatewayRouter(deps: GatewayDeps): Router {
   const router = Router();
-  router.use('/dicom-web', dicomWebRules(), limitUploads(deps.config.UPLOADS_AT_ONCE), auditStudies(deps.audit, deps.now), proxy(deps.config.ORTHANC_URL, '/dicom-web', 'ORTHANC_UNAVAILABLE', {
+  router.use('/dicom-web', refuseNeedlessBody, dicomWebRules(), limitUploads(deps.config.UPLOADS_AT_ONCE), auditStudies(deps.audit, deps.now), proxy(deps.config.ORTHANC_URL, '/dicom-web', 'ORTHANC_UNAVAILABLE', {
     keepHost: true, publicUrl: deps.config.PUBLIC_URL, authorization: deps.config.ORTHANC_USER === undefined ? undefined : basicAuthorization(deps.config.ORTHANC_USER, deps.config.ORTHANC_PASSWORD ?? ''),
   }));
   router.get('/mlflow', (req, res, next) => (req.originalUrl.split('?')[0] === '/mlflow' ? res.redirect(302, '/mlflow/') : next()));
-  router.use('/mlflow', stayInside, requires(mlflowPermission), refuseAssistant, auditMlflow(deps.audit), proxy(deps.config.MLFLOW_URL, '', 'MLFLOW_UNAVAILABLE', { keepHost: false, authorization: undefined }));
+  router.use('/mlflow', refuseNeedlessBody, stayInside, requires(mlflowPermission), limitSearches, refuseAssistant, auditMlflow(deps.audit), proxy(deps.config.MLFLOW_URL, '', 'MLFLOW_UNAVAILABLE', { keepHost: false, authorization: undefined }));
   router.use(viewerRouter(deps, requires('view')));
   return router;
 }
@@ -97,6 +97,22 @@ function limitUploads(atOnce: number): RequestHandler {
   };
 }
 
+/** A server behind that does not read the body of such a request would take it for the next request, which nobody has checked. */
+const refuseNeedlessBody: RequestHandler = (req, _res, next) => {
+  const hasBody = req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0;
+  if (hasBody && ['GET', 'HEAD', 'OPTIONS'].includes(req.method)) throw new RequestError('INVALID_REQUEST', 400, `A ${req.method} request has no body here`);
+  next();
+};
+
+/** MLflow holds a body in memory, however long; what its pages ask in one is short. */
+const limitSearches: RequestHandler = (req, _res, next) => {
+  if (req.method !== 'POST' || mlflowPermission(req) !== 'view') return next();
+  const length = Number(req.headers['content-length'] ?? NaN);
+  if (!(length <= LONGEST_SEARCH)) throw new RequestError('INVALID_REQUEST', Number.isNaN(length) ? 411 : 413, `A search says its length, of at most ${LONGEST_SEARCH} bytes`);
+  next();
+};
+const LONGEST_SEARCH = 1_000_000;
+
 /** Neither the path nor the path of an artefact in the query leads up or elsewhere. */
 const stayInside: RequestHandler = (req, _res, next) => {
   const query = req.originalUrl.slice(req.originalUrl.indexOf('?') + 1);
@@ -139,7 +155,7 @@ const refuseAssistant: RequestHandler = (req, _res, next) => {
   if (path === undefined || MLFLOW_COMMANDS.test(path)) throw new RequestError('NOT_FOUND', 404, 'This part of MLflow is not served here');
   next();
 };
-const MLFLOW_COMMANDS = /^\/+(gateway|mcp|ajax-api\/+[^/]*\/+(mlflow\/+assistant|mlflow\/+gateway|jobs))(\/|$)/i;
+const MLFLOW_COMMANDS = /^\/+(gateway|mcp|(ajax-)?api\/+[^/]*\/+(mlflow\/+assistant|mlflow\/+gateway[^/]*|jobs))(\/|$)/i;
 
 /** Orthanc takes another method than the one that was checked from such a header (and from `_method` in the query); the rest would change whom an answer names. */
 const REWRITING_HEADERS = /^(forwarded|x-forwarded-.*|x-http-method.*|x-method-override|x-original-.*|x-rewrite-.*)$/;
@@ -156,6 +172,9 @@ function proxy(target: string, prefix: string, code: UpstreamError['code'], opti
       proxyReq: (outgoing, req) => {
         // our session and tokens are nobody else's business
         outgoing.removeHeader('cookie');
+        // an answer on a connection of its own, that stays HTTP/1.1
+        outgoing.setHeader('connection', 'close');
+        for (const header of ['upgrade', 'http2-settings', 'keep-alive', 'te', 'proxy-connection']) outgoing.removeHeader(header);
         for (const header of outgoing.getHeaderNames()) if (REWRITING_HEADERS.test(header)) outgoing.removeHeader(header);
         const door = options.publicUrl ?? (isEncrypted(req) && HOST.test(req.headers.host ?? '') ? `https://${req.headers.host}` : undefined);
         if (door !== undefined) {

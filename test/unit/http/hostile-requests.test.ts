@@ -74,6 +74,27 @@ describe('what reaches Orthanc and MLflow', () => {
     expect([answer.status, seen]).toEqual([400, []]);
   });
 
+  it.each(['GET /dicom-web/studies', 'GET /mlflow/', 'HEAD /dicom-web/studies'])('is no body of %s, which could be taken for a request of its own', async line => {
+    const inside = 'DELETE /studies/x HTTP/1.1\r\nHost: a\r\n\r\n';
+    expect(await raw(`${line} HTTP/1.1\r\n${HEAD}Connection: keep-alive, upgrade\r\nUpgrade: h2c\r\nContent-Length: ${inside.length}\r\n\r\n${inside}`)).toEqual(expect.arrayContaining([400]));
+    await raw(`${line} HTTP/1.1\r\n${HEAD}Transfer-Encoding: chunked\r\n\r\n${inside.length.toString(16)}\r\n${inside}\r\n0\r\n\r\n`);
+    expect(seen).toEqual([]);
+  });
+
+  it.each(['/dicom-web/studies', '/mlflow/'])('is never a connection that turns into something else at %s', async path => {
+    await raw(`GET ${path} HTTP/1.1\r\n${HEAD}Connection: keep-alive, Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n`);
+    await raw(`GET ${path} HTTP/1.1\r\n${HEAD}Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`);
+    expect(seen.map(({ headers }) => [headers.connection, headers.upgrade, headers['http2-settings']])).toEqual([['close', undefined, undefined], ['close', undefined, undefined]]);
+  });
+
+  it('is no search that never ends', async () => {
+    const search = 'POST /mlflow/ajax-api/2.0/mlflow/runs/search HTTP/1.1';
+    expect(await raw(`${search}\r\n${HEAD}Content-Length: 9000000000\r\n\r\n{`)).toEqual([413]);
+    expect(await raw(`${search}\r\n${HEAD}Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n`)).toEqual([411]);
+    expect(await raw(`${search}\r\n${HEAD}Content-Length: 2\r\n\r\n{}`)).toEqual([200]);
+    expect(seen.map(({ url }) => url)).toEqual(['/ajax-api/2.0/mlflow/runs/search']);
+  });
+
   it('stays with one asker: a hostile name in Host is not led to', async () => {
     expect(await raw(`GET /sign-in?next=/viewer HTTP/1.1\r\nHost: evil.example\r\n\r\n`)).toEqual([200]);
     const away = await fetch(`${gateway.url}/viewer`, { redirect: 'manual', headers: { Accept: 'text/html' } });
