@@ -12,12 +12,20 @@ type Row = Pick<Selectable<StatisticsRollupsTable>, (typeof COLUMNS)[number]>;
 interface Series {
   from: string;
   readonly rows: Map<string, { version: number; tally: Tally }>;
+  /** What was asked of it since it last changed, by what was asked. */
+  readonly answers: Map<string, unknown>;
 }
+
+export type Periods = ReadonlyMap<string, Tally>;
+/** By dimension and value. */
+export type AllTimeTallies = ReadonlyMap<string, ReadonlyMap<string, Tally>>;
 
 /** Series kept; three years of one are about 1 MB. */
 const KEPT_SERIES = 100;
 /** More changes than these since the last look are cheaper read anew. */
 const MANY_CHANGES = 2_000;
+/** Answers kept of one series. */
+const KEPT_ANSWERS = 10;
 
 /**
  * The roll-ups that were asked for lately, parsed. Before every answer one query over an index asks for the rows that
@@ -33,29 +41,8 @@ export class RollupCache {
     this.#db = db;
   }
 
-  /** Tallies by period, both ends included; periods without runs are absent. */
-  async periods(unit: Unit, dimension: StatisticsRollupsTable['dimension'], value: string, from: string, to: string): Promise<Map<string, Tally>> {
-    await this.#refresh();
-    const series = await this.#load(unit, dimension, value, from);
-    if (unit === 'hour') forgetBefore(series, from);
-    const found = new Map<string, Tally>();
-    for (const [period, { tally }] of series.rows) if (period >= from && period <= to) found.set(period, tally);
-    return found;
-  }
-
-  /** Tallies of all time, by dimension and value. */
-  async allTime(): Promise<ReadonlyMap<string, ReadonlyMap<string, Tally>>> {
-    await this.#refresh();
-    const known = this.#series.get(ALL_TIME) ?? await this.#read(ALL_TIME, '', () => this.#db.selectFrom('statistics_rollups').select(COLUMNS).where('unit', '=', 'all').execute());
-    const found = new Map<string, Map<string, Tally>>();
-    for (const [name, { tally }] of known.rows) {
-      const [dimension, value] = name.split('\n') as [string, string];
-      (found.get(dimension) ?? found.set(dimension, new Map()).get(dimension)!).set(value, tally);
-    }
-    return found;
-  }
-
-  async #refresh(): Promise<void> {
+  /** Takes in what was changed until now; what is asked for next is at least as new. */
+  async refresh(): Promise<void> {
     if (this.#seen === undefined) return this.#startAnew();
     const rows = await this.#db.selectFrom('statistics_rollups').select(COLUMNS).where('version', '>', this.#seen)
       .orderBy('version').limit(MANY_CHANGES).execute();
@@ -73,6 +60,37 @@ export class RollupCache {
     this.#seen = position;
   }
 
+  /** Tallies by period, both ends included; periods without runs are absent. The same object as before where nothing has changed. */
+  async periods(unit: Unit, dimension: StatisticsRollupsTable['dimension'], value: string, from: string, to: string): Promise<Periods> {
+    const known = this.#series.get(nameOf(unit, dimension, value));
+    // a day long past is a row; reading all that came after it into memory is for those who want it
+    if (from === to && !(known && known.from <= from)) {
+      const row = await this.#db.selectFrom('statistics_rollups').select(COLUMNS).where('unit', '=', unit)
+        .where('dimension', '=', dimension).where('value', '=', value).where('period', '=', from).executeTakeFirst();
+      return new Map(row && [[from, toTally(row)]]);
+    }
+    const series = await this.#load(unit, dimension, value, from);
+    if (unit === 'hour') forgetBefore(series, from);
+    return answerOf(series, `${from} ${to}`, () => {
+      const found = new Map<string, Tally>();
+      for (const [period, { tally }] of series.rows) if (period >= from && period <= to) found.set(period, tally);
+      return found;
+    });
+  }
+
+  /** Tallies of all time. The same object as before where nothing has changed. */
+  async allTime(): Promise<AllTimeTallies> {
+    const series = this.#series.get(ALL_TIME) ?? await this.#read(ALL_TIME, '', () => this.#db.selectFrom('statistics_rollups').select(COLUMNS).where('unit', '=', 'all').execute());
+    return answerOf(series, '', () => {
+      const found = new Map<string, Map<string, Tally>>();
+      for (const [name, { tally }] of series.rows) {
+        const [dimension, value] = name.split('\n') as [string, string];
+        (found.get(dimension) ?? found.set(dimension, new Map()).get(dimension)!).set(value, tally);
+      }
+      return found;
+    });
+  }
+
   async #load(unit: Unit, dimension: StatisticsRollupsTable['dimension'], value: string, from: string): Promise<Series> {
     const name = nameOf(unit, dimension, value);
     const known = this.#series.get(name);
@@ -83,7 +101,7 @@ export class RollupCache {
 
   async #read(name: string, from: string, query: () => Promise<Row[]>): Promise<Series> {
     const seen = this.#seen;
-    const series: Series = { from, rows: new Map() };
+    const series: Series = { from, rows: new Map(), answers: new Map() };
     for (const row of await query()) keep(series, row);
     // what another answer learned of meanwhile may not be in these rows
     if (this.#seen !== seen) return series;
@@ -97,15 +115,25 @@ export class RollupCache {
 const ALL_TIME = 'all';
 const nameOf = (unit: string, dimension: string, value: string): string => [unit, dimension, value].join('\n');
 
+function answerOf<T>({ answers }: Series, asked: string, make: () => T): T {
+  if (answers.has(asked)) return answers.get(asked) as T;
+  if (answers.size >= KEPT_ANSWERS) answers.clear();
+  const answer = make();
+  answers.set(asked, answer);
+  return answer;
+}
+
 /** Hours that have passed are not asked for again. */
 function forgetBefore(series: Series, from: string): void {
+  if (series.from === from) return;
   for (const period of series.rows.keys()) if (period < from) series.rows.delete(period);
   series.from = from;
 }
 
 /** An answer that was asked for earlier may come later: the newer row stands. */
-function keep({ rows }: Series, row: Row): void {
+function keep({ rows, answers }: Series, row: Row): void {
   const name = row.unit === 'all' ? `${row.dimension}\n${row.value}` : row.period;
   if ((rows.get(name)?.version ?? -1) > row.version) return;
   rows.set(name, { version: row.version, tally: toTally(row) });
+  answers.clear();
 }

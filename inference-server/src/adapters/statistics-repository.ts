@@ -2,7 +2,7 @@ import { stagesFromBytes, type StageTallies } from '../steps/stage-tallies.ts';
 import { EMPTY_TALLY, type Dimension, type Slice, type Tally } from '../steps/statistics.ts';
 import { ALL, type DaySoFar } from './count-runs.ts';
 import type { Database } from './database.ts';
-import { RollupCache } from './rollup-cache.ts';
+import { RollupCache, type AllTimeTallies, type Periods } from './rollup-cache.ts';
 
 /** Tallies of all time, of everything and of each slice by dimension and value. */
 export interface AllTime {
@@ -21,12 +21,14 @@ export class StatisticsRepository {
   }
 
   /** Runs by UTC day (`YYYY-MM-DD`), both ends included; days without runs are absent. @param slice all runs where absent */
-  async days(from: string, to: string, slice: Slice | typeof ALL = ALL): Promise<Map<string, Tally>> {
+  async days(from: string, to: string, slice: Slice | typeof ALL = ALL): Promise<Periods> {
+    await this.#rollups.refresh();
     return this.#rollups.periods('day', slice.dimension, slice.value, from, to);
   }
 
   /** Runs by UTC hour (`YYYY-MM-DDTHH`), both ends included; hours without runs are absent, and those before `forgetHours`. */
-  async hours(from: string, to: string, slice: Slice | typeof ALL = ALL): Promise<Map<string, Tally>> {
+  async hours(from: string, to: string, slice: Slice | typeof ALL = ALL): Promise<Periods> {
+    await this.#rollups.refresh();
     return this.#rollups.periods('hour', slice.dimension, slice.value, from, to);
   }
 
@@ -44,12 +46,15 @@ export class StatisticsRepository {
   }
 
   async allTime(): Promise<AllTime> {
-    const found = await this.#rollups.allTime();
-    const of = (dimension: Dimension) => found.get(dimension) ?? new Map<string, Tally>();
-    return {
-      all: found.get('all')?.get('') ?? EMPTY_TALLY,
-      slices: { model: of('model'), trigger: of('trigger'), scanner: of('scanner'), site: of('site'), physician: of('physician') },
-    };
+    await this.#rollups.refresh();
+    return allTimeOf(await this.#rollups.allTime());
+  }
+
+  /** All time, hours and days of one moment. */
+  async summary(hours: readonly string[], days: readonly string[], slice: Slice | typeof ALL = ALL): Promise<{ allTime: AllTime; hours: Periods; days: Periods }> {
+    await this.#rollups.refresh();
+    const of = (unit: 'hour' | 'day', periods: readonly string[]) => this.#rollups.periods(unit, slice.dimension, slice.value, periods[0]!, periods.at(-1)!);
+    return { allTime: allTimeOf(await this.#rollups.allTime()), hours: await of('hour', hours), days: await of('day', days) };
   }
 
   async allTimeStages(): Promise<StageTallies> {
@@ -62,4 +67,18 @@ export class StatisticsRepository {
   async forgetHours(before: string): Promise<void> {
     await this.#db.deleteFrom('statistics_rollups').where('unit', '=', 'hour').where('period', '<', before).execute();
   }
+}
+
+const ordered = new WeakMap<AllTimeTallies, AllTime>();
+
+function allTimeOf(found: AllTimeTallies): AllTime {
+  const known = ordered.get(found);
+  if (known) return known;
+  const of = (dimension: Dimension) => found.get(dimension) ?? new Map<string, Tally>();
+  const allTime: AllTime = {
+    all: found.get('all')?.get('') ?? EMPTY_TALLY,
+    slices: { model: of('model'), trigger: of('trigger'), scanner: of('scanner'), site: of('site'), physician: of('physician') },
+  };
+  ordered.set(found, allTime);
+  return allTime;
 }

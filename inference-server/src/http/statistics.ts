@@ -1,8 +1,8 @@
-import { Router } from 'express';
+import { Router, type Response } from 'express';
 import type { z } from 'zod';
 import { EXPERIMENT, VIEW, type MlflowClient } from '../adapters/mlflow-client.ts';
 import type { Pseudonyms } from '../adapters/pseudonym.ts';
-import type { StatisticsRepository } from '../adapters/statistics-repository.ts';
+import type { AllTime, StatisticsRepository } from '../adapters/statistics-repository.ts';
 import {
   DailyQuery, FailuresQuery, StagesQuery, SummaryQuery, TrendsQuery,
   type Daily, type DashboardUrl, type Dimensions, type Failures, type SliceQuery, type StageTrends, type Summary, type Trends,
@@ -39,36 +39,16 @@ export function statisticsRouter({ statistics, mlflow, pseudonyms, config, now }
   router.get('/mlops/statistics/trends', requires('view'), async (req, res) => {
     const { days, step, ...query } = TrendsQuery.parse(req.query);
     const last = today();
-    const answer: Trends = trends(await statistics.days(daysUpTo(last, 2 * days)[0]!, last, sliceOf(query)), last, days, step);
-    res.type('json').send(trendsText(answer));
+    const of = await statistics.days(daysUpTo(last, 2 * days)[0]!, last, sliceOf(query));
+    sendKept(res, [of], `${last} ${days} ${step}`, () => trendsText(trends(of, last, days, step)));
   });
 
   router.get('/mlops/statistics/summary', requires('view'), async (req, res) => {
     const slice = sliceOf(SummaryQuery.parse(req.query));
     const hours = lastHours(new Date(now()));
     const days = daysUpTo(today(), 30);
-    const [{ all, slices }, byHour, byDay] = await Promise.all([
-      statistics.allTime(), statistics.hours(hours[0]!, hours.at(-1)!, slice), statistics.days(days[0]!, days.at(-1)!, slice),
-    ]);
-    const sumOf = (of: ReadonlyMap<string, Tally>, periods: readonly string[]) => figuresOf(combineTallies(periods.flatMap(period => of.get(period) ?? [])));
-    const most = (dimension: Dimension) => mostRuns(slices[dimension]).slice(0, SHOWN).map(([value, tally]) => ({ value, figures: figuresOf(tally) }));
-    const summary: Summary = {
-      all_time: figuresOf(slice ? slices[slice.dimension].get(slice.value) ?? EMPTY_TALLY : all),
-      last_24_hours: sumOf(byHour, hours),
-      last_7_days: sumOf(byDay, days.slice(-7)),
-      last_30_days: sumOf(byDay, days),
-      ...(!slice && {
-        by_model: [...slices.model].filter(([name]) => name.includes('@')).map(([name, tally]) => {
-          const at = name.lastIndexOf('@');
-          return { model: name.slice(0, at), version: name.slice(at + 1), figures: figuresOf(tally) };
-        }),
-        by_trigger: [...slices.trigger].map(([trigger, tally]) => ({ trigger, figures: figuresOf(tally) })),
-        by_scanner: most('scanner').map(({ value, figures }) => ({ scanner: value, figures })),
-        by_site: most('site').map(({ value, figures }) => ({ site: value, figures })),
-        by_physician: most('physician').map(({ value, figures }) => ({ physician: value, figures })),
-      }),
-    };
-    res.json(summary);
+    const { allTime, hours: byHour, days: byDay } = await statistics.summary(hours, days, slice);
+    sendKept(res, [allTime, byHour, byDay], [slice?.dimension, slice?.value, hours.at(-1)].join('\n'), () => JSON.stringify(summaryOf(allTime, byHour, byDay, hours, days, slice)));
   });
 
   router.get('/mlops/statistics/stages', requires('view'), async (req, res) => {
@@ -114,6 +94,46 @@ export function statisticsRouter({ statistics, mlflow, pseudonyms, config, now }
   });
 
   return router;
+}
+
+function summaryOf({ all, slices }: AllTime, byHour: ReadonlyMap<string, Tally>, byDay: ReadonlyMap<string, Tally>, hours: readonly string[], days: readonly string[], slice: Slice | undefined): Summary {
+  const sumOf = (of: ReadonlyMap<string, Tally>, periods: readonly string[]) => figuresOf(combineTallies(periods.flatMap(period => of.get(period) ?? [])));
+  const most = (dimension: Dimension) => mostRuns(slices[dimension]).slice(0, SHOWN).map(([value, tally]) => ({ value, figures: figuresOf(tally) }));
+  return {
+    all_time: figuresOf(slice ? slices[slice.dimension].get(slice.value) ?? EMPTY_TALLY : all),
+    last_24_hours: sumOf(byHour, hours),
+    last_7_days: sumOf(byDay, days.slice(-7)),
+    last_30_days: sumOf(byDay, days),
+    ...(!slice && {
+      by_model: [...slices.model].filter(([name]) => name.includes('@')).map(([name, tally]) => {
+        const at = name.lastIndexOf('@');
+        return { model: name.slice(0, at), version: name.slice(at + 1), figures: figuresOf(tally) };
+      }),
+      by_trigger: [...slices.trigger].map(([trigger, tally]) => ({ trigger, figures: figuresOf(tally) })),
+      by_scanner: most('scanner').map(({ value, figures }) => ({ scanner: value, figures })),
+      by_site: most('site').map(({ value, figures }) => ({ site: value, figures })),
+      by_physician: most('physician').map(({ value, figures }) => ({ physician: value, figures })),
+    }),
+  };
+}
+
+const MOST_KEPT = 20;
+
+/** Answers that have been sent, by what they were made of: the same objects come again as long as no run of theirs ends. */
+const sent = new WeakMap<object, Map<string, { readonly of: readonly object[]; readonly body: Buffer; readonly etag: string }>>();
+
+/** @param of all that the answer is made of. @param asked what tells it from other answers of the same. */
+function sendKept(res: Response, of: readonly object[], asked: string, make: () => string): void {
+  const kept: NonNullable<ReturnType<typeof sent.get>> = sent.get(of[0]!) ?? new Map();
+  sent.set(of[0]!, kept);
+  let answer = kept.get(asked);
+  if (!answer?.of.every((part, n) => part === of[n])) {
+    if (kept.size >= MOST_KEPT) kept.clear();
+    const body = Buffer.from(make());
+    answer = { of, body, etag: res.app.get('etag fn')(body) };
+    kept.set(asked, answer);
+  }
+  res.type('json').set('ETag', answer.etag).send(answer.body);
 }
 
 /** Texts of days that have been sent: those of the past are sent again and again. */
