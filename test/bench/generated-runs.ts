@@ -9,7 +9,12 @@ export const DAYS = 1096;
 const AT_ONCE = 500;
 
 /** Three years of runs that end with `now`: their rows, and their roll-ups by the code that counts every run; a day per transaction. */
-export async function fill(db: Database, count: number, now: number): Promise<void> {
+export const fill = (db: Database, count: number, now: number): Promise<void> => fillDays(db, count, now, countRuns);
+
+/** The rows alone, which takes a third of the time. */
+export const fillRuns = (db: Database, count: number, now: number): Promise<void> => fillDays(db, count, now, async () => undefined);
+
+async function fillDays(db: Database, count: number, now: number, also: typeof countRuns): Promise<void> {
   const random = seeded(3);
   const perDay = Math.max(1, Math.round(count / DAYS));
   for (let day = DAYS - 1, made = 0; day >= 0 && made < count; day--) {
@@ -20,7 +25,7 @@ export async function fill(db: Database, count: number, now: number): Promise<vo
     made += ofDay;
     await db.transaction().execute(async trx => {
       for (let n = 0; n < runs.length; n += AT_ONCE) await trx.insertInto('runs').values(runs.slice(n, n + AT_ONCE).map(toRow)).execute();
-      await countRuns(trx, runs);
+      await also(trx, runs);
     });
   }
 }
@@ -50,7 +55,7 @@ function toRow(run: CountedRun) {
     model_id: run.model.id, model_version: run.model.version, pipeline_version: '1.0.0', trigger: run.trigger, requested_by: 'bench', priority: 5,
     series_json: '{}', identities_json: '[]', destination: null, seg_on: 'reference' as const, queued_at_ms: at, available_at_ms: at, started_at_ms: Date.parse(run.startedAt!),
     finished_at_ms: at, lease_owner: null, lease_until_ms: null, attempts: 1, cancel_requested: 0, seconds_per_stage_json: JSON.stringify(run.secondsPerStage),
-    error_code: run.error?.code ?? null, error_message: null, result_json: run.result && JSON.stringify(run.result), superseded_by: null,
+    error_code: run.error?.code ?? null, error_message: null, result_json: run.result && JSON.stringify({ ...run.result, missing: [] }), superseded_by: null,
     review_json: run.review && JSON.stringify(run.review), review_revision: run.review ? 1 : 0,
   };
 }

@@ -8,6 +8,7 @@ import { RunRepository } from '../../inference-server/src/adapters/run-repositor
 import { statisticsListener } from '../../inference-server/src/adapters/count-runs.ts';
 import { aPostgres, hasPostgres } from '../support/postgres.ts';
 import { describeMigrations } from '../support/migrations-suite.ts';
+import { describeRecount } from '../support/recount-suite.ts';
 import { describeRollups } from '../support/rollups-suite.ts';
 import { describeRunRepository } from '../support/run-repository-suite.ts';
 import { aNewRun, aResult } from '../support/runs.ts';
@@ -35,6 +36,10 @@ describe.skipIf(!hasPostgres)('on PostgreSQL', () => {
     return openDatabase(postgres.url);
   }, ['002-statistics', Object.keys(migrations).at(-1)!]);
   describeRollups(anEmptyDatabase, 10);
+  describeRecount(async () => {
+    await (await anEmptyDatabase()).destroy();
+    return { DATABASE_URL: postgres.url };
+  }, ['America/St_Johns', 'Pacific/Kiritimati']);
 
   it('gives every run to exactly one of many workers, and counts each once', async () => {
     const db = await anEmptyDatabase();

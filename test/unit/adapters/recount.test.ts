@@ -1,0 +1,3 @@
+import { describeRecount } from '../../support/recount-suite.ts';
+
+describeRecount(async () => ({}));
