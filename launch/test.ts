@@ -1,10 +1,11 @@
 /**
- * `npm test`: type check, lint, unit, integration and end-to-end tests, one after the other; `npm test -- unit lint`
- * runs only those. The last line is `N passed, N failed, N skipped`; type check and lint count as one test each.
+ * `npm test`: type check, lint, `npm audit`, unit, integration and end-to-end tests, one after the other; `npm test -- unit lint`
+ * runs only those. The last line is `N passed, N failed, N skipped`; type check, lint and audit count as one test each.
  */
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { NOT_ANSWERED } from './npm-audit.ts';
 import { ROOT } from './paths.ts';
 import { addTallies, countTests, type Tally } from './test-tally.ts';
 
@@ -13,6 +14,7 @@ const binary = (path: string): string => join(ROOT, 'node_modules', path);
 const PARTS: Readonly<Record<string, () => Promise<Tally>>> = {
   types: () => oneTest(binary('typescript/bin/tsc'), ['-p', ROOT]),
   lint: () => oneTest(binary('eslint/bin/eslint.js'), [ROOT]),
+  audit: () => auditTest(),
   unit: () => vitest('unit'),
   integration: () => vitest('integration'),
   e2e: () => vitest('e2e'),
@@ -21,6 +23,12 @@ const PARTS: Readonly<Record<string, () => Promise<Tally>>> = {
 async function oneTest(file: string, args: readonly string[]): Promise<Tally> {
   const passed = await run(file, args) === 0;
   return { passed: Number(passed), failed: Number(!passed), skipped: 0 };
+}
+
+/** Skipped, and said so, where the registry in use does not answer such questions. */
+async function auditTest(): Promise<Tally> {
+  const code = await run(join(ROOT, 'launch/npm-audit.ts'), []);
+  return { passed: Number(code === 0), failed: Number(code !== 0 && code !== NOT_ANSWERED), skipped: Number(code === NOT_ANSWERED) };
 }
 
 async function vitest(project: string): Promise<Tally> {
