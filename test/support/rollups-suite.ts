@@ -94,6 +94,21 @@ export function describeRollups(open: () => Promise<Database>, numRuns: number):
       ), { numRuns });
     });
 
+    it('are read anew by those who have not looked for so long that the changes are forgotten, and where there were too many to name', async () => {
+      await count(anEndedRun());
+      const completed = async () => [(await statistics.allTime()).all.completed, [...(await statistics.days('0000-01-01', '9999-12-31')).values()].reduce((sum, day) => sum + day.completed, 0)];
+      expect(await completed()).toEqual([1, 1]);
+      await count(anEndedRun());
+      await db.deleteFrom('statistics_changes').execute();
+      await count(anEndedRun());
+      expect(await completed()).toEqual([3, 3]);
+      await count(anEndedRun());
+      await db.updateTable('statistics_changes').set({ keys_json: 'null' }).execute();
+      expect(await completed()).toEqual([4, 4]);
+      await count(anEndedRun());
+      expect(await completed()).toEqual([5, 5]);
+    });
+
     it('belong to the transaction: what is rolled back was never counted', async () => {
       await expect(db.transaction().execute(async trx => {
         await countRun(trx, anEndedRun());

@@ -1,4 +1,4 @@
-import { CompiledQuery, type Compilable, type Selectable, type Transaction } from 'kysely';
+import { CompiledQuery, sql, type Compilable, type Selectable, type Transaction } from 'kysely';
 import { histogramFromBytes, histogramToBytes } from '../steps/histogram.ts';
 import { combineStages, stageMsOf, stageTalliesOf, stagesFromBytes, stagesToBytes, type StageMs, type StageTallies } from '../steps/stage-tallies.ts';
 import { EMPTY_TALLY, TALLY_NUMBERS, combineTallies, slicesOf, tallyOf, utcDay, utcHour } from '../steps/statistics.ts';
@@ -146,10 +146,11 @@ async function remember(trx: Transaction<Schema>, recounts: readonly Recount[], 
 /**
  * The version of the rows that this transaction changes. Its row is locked until the transaction ends, so that writers of
  * roll-ups take turns (every run changes the row of all time anyway) and a higher version is committed later.
+ * PostgreSQL is told to plan the statements of this transaction once and for all, by index: they only look rows up by their keys.
  */
 async function takeTurn(trx: Transaction<Schema>): Promise<number> {
   const { position } = await trx.updateTable('cursors').set(eb => ({ position: eb('position', '+', 1) })).where('name', '=', 'statistics-version')
-    .returning('position').executeTakeFirstOrThrow();
+    .returning(['position', ...(isPostgres(trx) ? [sql`set_config('plan_cache_mode', 'force_generic_plan', true) || set_config('enable_seqscan', 'off', true)`.as('planned')] : [])]).executeTakeFirstOrThrow();
   return position;
 }
 
@@ -157,14 +158,22 @@ async function takeTurn(trx: Transaction<Schema>): Promise<number> {
 const AT_ONCE = 100;
 
 async function readRollups(trx: Transaction<Schema>, keys: readonly Key[]): Promise<Map<string, Rollup>> {
-  const kept = new Map<string, Rollup>();
+  const rows = await rowsOf(trx, keys.map(keyOf), WRITTEN);
+  return new Map(rows.map(row => [nameOf(row), { tally: toTally(row), stages: stagesFromBytes(row.stages) }]));
+}
+
+export type RowKey = readonly [unit: Key['unit'], dimension: Key['dimension'], value: string, period: string];
+const keyOf = ({ unit, dimension, value, period }: Key): RowKey => [unit, dimension, value, period];
+
+/** The rows of these keys that there are. */
+export async function rowsOf<C extends keyof StatisticsRollupsTable>(db: Database, keys: readonly RowKey[], columns: readonly C[]): Promise<Pick<Selectable<StatisticsRollupsTable>, C>[]> {
+  const found: Pick<Selectable<StatisticsRollupsTable>, C>[] = [];
   for (let n = 0; n < keys.length; n += AT_ONCE) {
-    const part = keys.slice(n, n + AT_ONCE).map(({ unit, dimension, value, period }) => [unit, dimension, value, period] as const);
-    const rows = await compiledOnce(trx, 'read', part, () => trx.selectFrom('statistics_rollups').selectAll().where(eb => eb(
-      eb.refTuple('unit', 'dimension', 'value', 'period'), 'in', part.map(key => eb.tuple(...key)))));
-    for (const row of rows) kept.set(nameOf(row), { tally: toTally(row), stages: stagesFromBytes(row.stages) });
+    const part = keys.slice(n, n + AT_ONCE);
+    found.push(...await compiledOnce(db, `read ${columns.length}`, part, () => db.selectFrom('statistics_rollups').select(columns as readonly C[]).where(eb => eb(
+      eb.refTuple('unit', 'dimension', 'value', 'period'), 'in', part.map(key => eb.tuple(...key))))) as unknown as typeof found);
   }
-  return kept;
+  return found;
 }
 
 async function writeRollups(trx: Transaction<Schema>, rollups: readonly ({ key: Key } & Rollup)[], version: number): Promise<void> {
@@ -178,17 +187,26 @@ async function writeRollups(trx: Transaction<Schema>, rollups: readonly ({ key: 
       .onConflict(conflict => conflict.columns(['unit', 'dimension', 'value', 'period'])
         .doUpdateSet(eb => Object.fromEntries(KEPT.map(name => [name, eb.ref(`excluded.${name}`)])))));
   }
+  const keys = rollups.length > MANY_KEYS ? null : rollups.map(({ key }) => keyOf(key));
+  await trx.insertInto('statistics_changes').values({ version, keys_json: JSON.stringify(keys) }).execute();
+  if (version % FORGOTTEN_EVERY === 0) await trx.deleteFrom('statistics_changes').where('version', '<=', version - KEPT_CHANGES).execute();
 }
+
+/** More rows than these in one transaction are cheaper read anew by those who follow the changes. */
+const MANY_KEYS = 2_000;
+/** Who has not looked since reads anew. */
+const KEPT_CHANGES = 1_000;
+const FORGOTTEN_EVERY = 500;
 
 /** Texts of statements, by database, name and number of rows: making one of many rows takes longer than running it. */
 const texts = new Map<string, string>();
 
 /** @param rows the statement's parameters, row by row. */
-async function compiledOnce<O>(trx: Transaction<Schema>, name: string, rows: readonly (readonly unknown[])[], query: () => Compilable<O>): Promise<O[]> {
-  const key = `${isPostgres(trx)} ${name} ${rows.length}`;
+async function compiledOnce<O>(db: Database, name: string, rows: readonly (readonly unknown[])[], query: () => Compilable<O>): Promise<O[]> {
+  const key = `${isPostgres(db)} ${name} ${rows.length}`;
   const text = texts.get(key) ?? query().compile().sql;
   texts.set(key, text);
-  return (await trx.executeQuery<O>(CompiledQuery.raw(text, rows.flat()))).rows;
+  return (await db.executeQuery<O>(CompiledQuery.raw(text, rows.flat()))).rows;
 }
 
 const KEPT = [...TALLY_NUMBERS, 'version', 'latency', 'failures_json', 'stages'] as const;

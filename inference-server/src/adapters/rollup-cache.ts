@@ -1,6 +1,6 @@
 import type { Selectable } from 'kysely';
 import { TALLY_NUMBERS, type Tally } from '../steps/statistics.ts';
-import { toTally } from './count-runs.ts';
+import { rowsOf, toTally, type RowKey } from './count-runs.ts';
 import type { Database } from './database.ts';
 import type { StatisticsRollupsTable } from './schema.ts';
 
@@ -23,12 +23,12 @@ export type AllTimeTallies = ReadonlyMap<string, ReadonlyMap<string, Tally>>;
 /** Series kept; three years of one are about 1 MB. */
 const KEPT_SERIES = 100;
 /** More changes than these since the last look are cheaper read anew. */
-const MANY_CHANGES = 2_000;
+const MANY_CHANGES = 200;
 /** Answers kept of one series. */
 const KEPT_ANSWERS = 10;
 
 /**
- * The roll-ups that were asked for lately, parsed. Before every answer one query over an index asks for the rows that
+ * The roll-ups that were asked for lately, parsed. Before every answer one query asks for the rows that
  * any process has changed since: versions rise in the order in which transactions commit, because those who write
  * roll-ups take turns (see `countRuns`), so that nothing is passed over and past days are never read again.
  */
@@ -44,14 +44,19 @@ export class RollupCache {
   /** Takes in what was changed until now; what is asked for next is at least as new. */
   async refresh(): Promise<void> {
     if (this.#seen === undefined) return this.#startAnew();
-    const rows = await this.#db.selectFrom('statistics_rollups').select(COLUMNS).where('version', '>', this.#seen)
-      .orderBy('version').limit(MANY_CHANGES).execute();
-    if (rows.length === MANY_CHANGES) return this.#startAnew();
-    for (const row of rows) {
-      this.#seen = Math.max(this.#seen ?? 0, row.version);
+    const seen = this.#seen;
+    const changes = await this.#db.selectFrom('statistics_changes').selectAll().where('version', '>', seen).orderBy('version').limit(MANY_CHANGES).execute();
+    const last = changes.at(-1);
+    if (!last) return;
+    const keys = changes.map(({ keys_json }) => JSON.parse(keys_json) as RowKey[] | null);
+    // some are forgotten already, or were too many to name
+    if (changes.length === MANY_CHANGES || last.version - seen !== changes.length || keys.includes(null)) return this.#startAnew();
+    const changed = new Map(keys.flatMap(of => of!.map(key => [key.join('\n'), key])));
+    for (const row of await rowsOf(this.#db, [...changed.values()], COLUMNS)) {
       const series = this.#series.get(row.unit === 'all' ? ALL_TIME : nameOf(row.unit, row.dimension, row.value));
       if (series && row.period >= series.from) keep(series, row);
     }
+    this.#seen = Math.max(this.#seen ?? 0, last.version);
   }
 
   async #startAnew(): Promise<void> {

@@ -208,6 +208,14 @@ export interface StatisticsRollupsTable extends Record<TallyNumber, number> {
   stages: Uint8Array;
 }
 
+/** The latest changes of the roll-ups, in the order in which they were committed. */
+export interface StatisticsChangesTable {
+  /** Of all rows that the transaction changed; rises by one. */
+  version: number;
+  /** `[unit, dimension, value, period]` of each row; null where there were too many. */
+  keys_json: string;
+}
+
 /** What each run was last counted as, so that a correction takes away exactly that. */
 export interface StatisticsCountedTable {
   run_id: string;
@@ -261,4 +269,5 @@ export interface Schema {
   deliveries: DeliveriesTable;
   statistics_rollups: StatisticsRollupsTable;
   statistics_counted: StatisticsCountedTable;
+  statistics_changes: StatisticsChangesTable;
 }

@@ -86,7 +86,8 @@ export interface Figures {
 const numbers = (of: (name: TallyNumber) => number) =>
   Object.fromEntries(TALLY_NUMBERS.map(name => [name, of(name)])) as Record<TallyNumber, number>;
 
-export const EMPTY_TALLY: Tally = { ...numbers(() => 0), latency: EMPTY_HISTOGRAM, failures: {} };
+const ZERO: Readonly<Record<TallyNumber, number>> = numbers(() => 0);
+export const EMPTY_TALLY: Tally = { ...ZERO, latency: EMPTY_HISTOGRAM, failures: {} };
 
 /** What one run adds to the statistics; null while it has not ended. */
 export function tallyOf(run: CountedRun): Tally | null {
@@ -119,7 +120,7 @@ function processingMs({ startedAt, finishedAt }: CountedRun): number {
 /** The sum of `added` without `taken`; exact, so that taking a run's tally away leaves no trace of it. */
 export function combineTallies(added: readonly Tally[], taken: readonly Tally[] = []): Tally {
   const failures: Record<string, number> = {};
-  const sums = numbers(() => 0);
+  const sums = { ...ZERO };
   const count = (tallies: readonly Tally[], sign: 1 | -1) => {
     for (const tally of tallies) {
       for (const name of TALLY_NUMBERS) sums[name] += sign * tally[name];
@@ -131,8 +132,13 @@ export function combineTallies(added: readonly Tally[], taken: readonly Tally[] 
   return {
     ...sums,
     latency: combineHistograms(added.map(t => t.latency), taken.map(t => t.latency)),
-    failures: Object.fromEntries(Object.entries(failures).filter(([, n]) => n !== 0).sort()),
+    failures: withoutZeros(failures),
   };
+}
+
+function withoutZeros(failures: Record<string, number>): Record<string, number> {
+  const codes = Object.keys(failures).filter(code => failures[code] !== 0).sort();
+  return codes.length === 0 ? {} : Object.fromEntries(codes.map(code => [code, failures[code]!]));
 }
 
 /** Runs that ended, however. */

@@ -9,6 +9,7 @@ import * as auditChain from './040-audit-chain.ts';
 import * as segOn from './050-seg-on.ts';
 import * as reviews from './060-reviews.ts';
 import * as rollupStorage from './071-rollup-storage.ts';
+import * as rollupChanges from './072-rollup-changes.ts';
 import * as pictures from './081-pictures.ts';
 import * as pseudonymGeneration from './091-pseudonym-generation.ts';
 import * as providerSessions from './092-provider-sessions.ts';
@@ -25,6 +26,7 @@ export const migrations: Record<string, Migration> = {
   '050-seg-on': segOn,
   '060-reviews': reviews,
   '071-rollup-storage': rollupStorage,
+  '072-rollup-changes': rollupChanges,
   '081-pictures': pictures,
   '091-pseudonym-generation': pseudonymGeneration,
   '092-provider-sessions': providerSessions,
