@@ -48,7 +48,8 @@ export class IdentityProvider {
     const role = STRONGEST_FIRST.find(known => claimed.includes(known));
     if (!role) throw new AccessError('FORBIDDEN', `The identity provider gives no role (claim ${this.#options.roleClaim}: ${ROLES.join(', ')})`);
     const name = typeof payload.preferred_username === 'string' ? payload.preferred_username : payload.sub!;
-    return { name: name.slice(0, LONGEST_NAME), role };
+    // it stands in audit lines and pages: no line breaks, and nothing that turns text around
+    return { name: name.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '').slice(0, LONGEST_NAME), role };
   }
 
   async #keySet(): Promise<JWTVerifyGetKey> {

@@ -95,6 +95,12 @@ describe('a token of an OpenID Connect provider', () => {
     expect(await gateway.context.audit.search({ action: 'sign-in', limit: 100 })).toHaveLength(before);
   });
 
+  it('names its bearer without line breaks and signs that turn text around', async () => {
+    const token = await new SignJWT({ roles: ['reader'], sub: '1', preferred_username: 'Eve\r\nadmin\u202Enimda' }).setProtectedHeader({ alg: 'RS256', kid: provider.kid }).setIssuer(provider.issuer).setAudience(AUDIENCE).setIssuedAt().setExpirationTime('5m').sign(provider.key);
+    const me = await fetch(`${gateway.url}/api/v1/me`, { headers: { Authorization: `Bearer ${token}` } });
+    expect(await me.json()).toMatchObject({ name: 'Eveadminnimda', role: 'reader' });
+  });
+
   it('without a role of ours does not let in', async () => {
     expect(await status(await provider.token('nobody'))).toBe(403);
   });
