@@ -77,7 +77,7 @@ describe.skipIf(!hasOrthanc)('a run that is cut short', () => {
   it('by the time limit fails with TIMED_OUT and says the limit', async () => {
     server = await TestServer.start({ ORTHANC_URL: orthanc.url, INFERENCE_TIMEOUT_MS: '1' });
     server.startWorker();
-    expect((await server.run({ studyInstanceUid: study.uid })).error).toEqual({ code: 'TIMED_OUT', message: 'The run took longer than 0 s' });
+    expect((await server.run({ studyInstanceUid: study.uid })).error).toEqual({ code: 'TIMED_OUT', message: expect.stringContaining('The run took longer than 0 s') });
     expect(PAGE).toContain('TIMED_OUT');
   });
 

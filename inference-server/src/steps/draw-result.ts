@@ -131,8 +131,12 @@ function panel(labelMap: LabelMap, backdrop: Backdrop, view: View, levelMm: numb
 
 /** The segment that has the largest share, where all together have most; else 0. */
 function most(segments: readonly Float32Array[], at: number): number {
-  const shares = segments.map(segment => segment[at]!);
-  return shares.reduce((sum, share) => sum + share, 0) > 0.5 ? shares.indexOf(Math.max(...shares)) + 1 : 0;
+  let [sum, largest] = [0, 0];
+  for (let n = 0; n < segments.length; n++) {
+    sum += segments[n]![at]!;
+    if (segments[n]![at]! > segments[largest]![at]!) largest = n;
+  }
+  return sum > 0.5 ? largest + 1 : 0;
 }
 
 /** Of the surroundings of each pixel, as a smooth window weighs them, how much is marked. @param mask [row, column] */

@@ -127,26 +127,27 @@ describe('the picture of a result', () => {
         const image = { geometry, voxels: voxels.slice() };
         write(image, letter, value, dot, top, left);
         const written = PNG.sync.read(Buffer.from(drawResult({ geometry, labels }, outline(image))));
-        // nothing differs but where the brain ends, and there by less than a letter's stroke
-        const wide = 10;
+        // nothing differs but where the brain ends, and there by a bump or a dent of less than 18 mm, where the largest letter has 42
+        const steps = Array.from({ length: 13 }, (_, n) => 6 * (n - 6));
         for (let row = 0; row < clean.height; row++) for (let column = from; column < to; column++) {
           const at = row * clean.width + column;
           if (dark(written, at) === dark(clean, at)) continue;
-          const around = [-wide, 0, wide].flatMap(y => [-wide, 0, wide].map(x => dark(clean, Math.min(Math.max(row + y, 0), clean.height - 1) * clean.width + Math.min(Math.max(column + x, 0), clean.width - 1))));
+          const around = steps.flatMap(y => steps.map(x => dark(clean, Math.min(Math.max(row + y, 0), clean.height - 1) * clean.width + Math.min(Math.max(column + x, 0), clean.width - 1))));
           expect(new Set(around).size).toBe(2);
         }
-      }), { numRuns: 8 });
+      }), { numRuns: 5, seed: 5, examples: [[[17, 25, 21, 19, 17, 17, 17], 4095, 3, { top: 19, left: 1 }]] });
     });
 
     it('shows no letter that the model took for tumour, in the brain, beside it or within a tumour', { timeout: 300_000 }, () => {
       const { geometry, voxels, labels } = aHead(cube, [30, 0, 0], 25, 2);
-      fc.assert(fc.property(Letter, fc.constantFrom<'in the brain' | 'beside it' | 'within a tumour'>('in the brain', 'beside it', 'within a tumour'), (letter, where) => {
-        const taken = labels.slice();
-        const [top, left] = { 'in the brain': [60, 30], 'beside it': [4, 4], 'within a tumour': [46, 60] }[where] as [number, number];
-        write({ geometry, voxels: taken }, letter, 3, 1, top, left);
-        const picture = PNG.sync.read(Buffer.from(drawResult({ geometry, labels: taken }, outline({ geometry, voxels }))));
-        expect(middle(picture, ...panelOf(picture, 0), ENHANCING).count).toBe(0);
-      }), { numRuns: 6 });
+      fc.assert(fc.property(Letter, letter => {
+        for (const [top, left] of [[60, 30], [4, 4], [46, 60]] as const) {
+          const taken = labels.slice();
+          write({ geometry, voxels: taken }, letter, 3, 1, top, left);
+          const picture = PNG.sync.read(Buffer.from(drawResult({ geometry, labels: taken }, outline({ geometry, voxels }))));
+          expect(middle(picture, ...panelOf(picture, 0), ENHANCING).count).toBe(0);
+        }
+      }), { numRuns: 2 });
     });
   });
 });
