@@ -36,10 +36,6 @@ describe.skipIf(!hasPostgres)('on PostgreSQL', () => {
     return openDatabase(postgres.url);
   }, ['002-statistics', Object.keys(migrations).at(-1)!]);
   describeRollups(anEmptyDatabase, 10);
-  describeRecount(async () => {
-    await (await anEmptyDatabase()).destroy();
-    return { DATABASE_URL: postgres.url };
-  }, ['America/St_Johns', 'Pacific/Kiritimati']);
 
   it('gives every run to exactly one of many workers, and counts each once', async () => {
     const db = await anEmptyDatabase();
@@ -117,4 +113,15 @@ describe.skipIf(!hasPostgres)('on PostgreSQL', () => {
       await orthanc.remove();
     }
   });
+});
+
+describe.skipIf(!hasPostgres)('on a PostgreSQL', () => {
+  const started: Awaited<ReturnType<typeof aPostgres>>[] = [];
+  afterAll(() => started.forEach(postgres => postgres.stop()));
+
+  describeRecount(async () => {
+    const postgres = await aPostgres();
+    started.push(postgres);
+    return { DATABASE_URL: postgres.url };
+  }, ['America/St_Johns', 'Pacific/Kiritimati']);
 });

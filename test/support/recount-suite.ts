@@ -59,7 +59,12 @@ export function describeRecount(env: () => Promise<Record<string, string>>, zone
       if (before === undefined) delete process.env.TZ;
       else process.env.TZ = before;
     });
-    const ask = async <T>(path: string) => (await fetch(`${gateway.url}/api/v1/mlops/${path}`, { headers: { Authorization: `Bearer ${gateway.tokens.reader}` } })).json() as Promise<T>;
+    const ask = async <T>(path: string) => {
+      const answer = await fetch(`${gateway.url}/api/v1/mlops/${path}`, { headers: { Authorization: `Bearer ${gateway.tokens.reader}` } });
+      const text = await answer.text();
+      expect(answer.status, text).toBe(200);
+      return JSON.parse(text) as T;
+    };
 
     it('is what SQL counts day by day, the days of changed clocks included', async () => {
       expect(new Date(0).toString()).toContain(zone === 'UTC' ? 'GMT+0000' : 'GMT');
