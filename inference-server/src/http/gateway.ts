@@ -145,7 +145,9 @@ function auditMlflow(audit: AuditLog): RequestHandler {
  * MLflow's assistant runs shell commands for whoever comes from its own machine, and through this door everyone does;
  * its gateway calls language models elsewhere. Neither is for the pages that are shown here.
  */
-const refuseAssistant: RequestHandler = (req, _res, next) => {
+const refuseAssistant: RequestHandler = (req, res, next) => {
+  // its pages ask which models of a gateway there are, and complain where they are refused
+  if (req.method === 'GET' && req.path === GATEWAY_PROXY) return void res.json({ endpoints: [] });
   let path;
   try {
     path = decodeURIComponent(req.path);
@@ -155,6 +157,7 @@ const refuseAssistant: RequestHandler = (req, _res, next) => {
   if (path === undefined || MLFLOW_COMMANDS.test(path)) throw new RequestError('NOT_FOUND', 404, 'This part of MLflow is not served here');
   next();
 };
+const GATEWAY_PROXY = '/ajax-api/2.0/mlflow/gateway-proxy';
 const MLFLOW_COMMANDS = /^\/+(gateway|mcp|(ajax-)?api\/+[^/]*\/+(mlflow\/+assistant|mlflow\/+gateway[^/]*|jobs))(\/|$)/i;
 
 /** Orthanc takes another method than the one that was checked from such a header (and from `_method` in the query); the rest would change whom an answer names. */

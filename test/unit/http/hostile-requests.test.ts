@@ -87,6 +87,11 @@ describe('what reaches Orthanc and MLflow', () => {
     expect(seen.map(({ headers }) => [headers.connection, headers.upgrade, headers['http2-settings']])).toEqual([['close', undefined, undefined], ['close', undefined, undefined]]);
   });
 
+  it('is not what MLflow\'s gateway would be asked: its pages hear that there is none', async () => {
+    const answer = await fetch(`${gateway.url}/mlflow/ajax-api/2.0/mlflow/gateway-proxy?gateway_path=http://169.254.169.254/`, { headers: { Authorization: `Bearer ${gateway.tokens.reader}` } });
+    expect([answer.status, await answer.json(), seen]).toEqual([200, { endpoints: [] }, []]);
+  });
+
   it('is no search that never ends', async () => {
     const search = 'POST /mlflow/ajax-api/2.0/mlflow/runs/search HTTP/1.1';
     expect(await raw(`${search}\r\n${HEAD}Content-Length: 9000000000\r\n\r\n{`)).toEqual([413]);
