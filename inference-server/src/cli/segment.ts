@@ -13,7 +13,6 @@ import { overallProgress } from '../domain/progress.ts';
 import { PIPELINE_VERSION, SEG_ON, type OnProgress, type SegOn } from '../domain/run.ts';
 import { SEQUENCE_NAMES, SEQUENCES, type Sequence } from '../domain/study.ts';
 import { parseUid, type SeriesUid, type StudyUid } from '../domain/uid.ts';
-import { acceptingAnySubset } from '../flow/any-subset.ts';
 import { segmentStudy, type SegmentedStudy } from '../flow/segment-study.ts';
 import { parse, UsageError } from './run-command.ts';
 
@@ -29,7 +28,8 @@ writes seg.dcm (DICOM segmentation), sr.dcm (measurements) and report.json into 
                              takes this series, whatever it looks like
   --seg-on all               also one segmentation on each other series: seg-t2.dcm …
   --incomplete               goes on without sequences that the model requires: it was not made for
-                             that, so this is for trying and not for care
+                             that, so this is for trying and not for care;
+                             an answer that can't be relied on is withheld
   --json                     prints the report, or the error, as JSON
   --help
 
@@ -45,6 +45,7 @@ function reportOf({ result, referenceSeriesUid, stored, brainFoundBy, seconds }:
     because: Object.fromEntries(result.selection.identities.filter(({ used }) => used).map(({ kind, reasons }) => [kind, reasons.join('; ')])),
     notUsed: result.selection.identities.filter(({ used }) => !used).map(({ uid, kind, reasons }) => ({ uid, kind, reason: reasons.join('; ') })),
     missing: result.missing,
+    withheldCm3: result.withheldMl,
     ...(result.selection.contrastByPixels && { contrastByPixels: result.selection.contrastByPixels }),
     model: model.id,
     version: model.version,
@@ -92,9 +93,9 @@ async function main({ values, positionals }: ReturnType<typeof argumentsOf>, sig
   const progress = process.stderr.isTTY ? showProgress() : undefined;
   try {
     const segmented = await segmentStudy({
-      source, store: new ResultFolder(values.out), model: values.incomplete ? acceptingAnySubset(model) : model, brainExtractor: await findBrainExtractor(folders, config.INFERENCE_THREADS),
+      source, store: new ResultFolder(values.out), model, brainExtractor: await findBrainExtractor(folders, config.INFERENCE_THREADS),
       registration: new ElastixRegistration(), signal, ...(progress && { onProgress: progress.show }),
-    }, { studyUid, overrides: overridesOf(values), segOn });
+    }, { studyUid, overrides: overridesOf(values), segOn, incomplete: values.incomplete ? 'withhold' : 'refuse' });
     const report = reportOf(segmented, model.manifest, source.ignoredFiles);
     await writeFile(join(values.out, 'report.json'), `${JSON.stringify(report, null, 2)}\n`);
     progress?.clear();
@@ -150,11 +151,12 @@ function showProgress(): { show: OnProgress; clear: () => void } {
   };
 }
 
-function inWords({ contrastByPixels, volumesCm3, volumeIntervalCm3, lesions, confidenceCalibrated, enhancingDiametersMm, confidence, series, missing, model, version, seconds }: Report, out: string): string {
+function inWords({ withheldCm3, contrastByPixels, volumesCm3, volumeIntervalCm3, lesions, confidenceCalibrated, enhancingDiametersMm, confidence, series, missing, model, version, seconds }: Report, out: string): string {
   const ml = (volume: number) => `${volume.toFixed(1)} mL`.padStart(10);
   const total = Object.values(seconds).reduce((sum, s) => sum + s, 0);
   const diameters = enhancingDiametersMm && `Enhancing tumour measures ${enhancingDiametersMm.longest.toFixed(0)} × ${enhancingDiametersMm.perpendicular.toFixed(0)} mm`;
   return [
+    ...(withheldCm3 === null ? [] : [`Nothing is marked: the model's answer (${withheldCm3.toFixed(1)} mL) can't be relied on without the sequences that it requires. This does not mean that there is no tumour`]),
     `Whole tumour     ${ml(volumesCm3.total)}${volumeIntervalCm3 ? `  (probably between ${volumeIntervalCm3.low.toFixed(1)} and ${volumeIntervalCm3.high.toFixed(1)} mL)` : ''}`, `  Enhancing      ${ml(volumesCm3.enhancing)}`,
     `  Necrotic core  ${ml(volumesCm3.necrotic)}`, `  Oedema         ${ml(volumesCm3.edema)}`,
     ...(diameters ? [diameters] : []),

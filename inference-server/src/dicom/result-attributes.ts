@@ -19,6 +19,8 @@ export interface ResultOrigin {
   readonly used: Partial<Record<Sequence, SeriesUid>>;
   /** Sequences that it went on without. */
   readonly missing: readonly Sequence[];
+  /** Whether the labels are empty because the answer can't be relied on, and not because there is no tumour. */
+  readonly withheld?: boolean;
   /** What found the brain. */
   readonly brainFoundBy?: string;
   readonly contrastByPixels?: ContrastByPixels | undefined;
@@ -75,9 +77,9 @@ export const codeItem = ({ value, scheme, meaning }: Omit<Code, 'scheme'> & { sc
 export const code = (value: string, scheme: string, meaning: string): DataSet[] => codeItem({ value, scheme, meaning });
 
 /** "used: T1, T1ce; without: FLAIR; brain: deepbet 1.0.2", for the attributes that say how a result was made. */
-export function inputsInWords({ used, missing, brainFoundBy, contrastByPixels }: Pick<ResultOrigin, 'used' | 'missing' | 'brainFoundBy' | 'contrastByPixels'>): string {
+export function inputsInWords({ used, missing, withheld = false, brainFoundBy, contrastByPixels }: Pick<ResultOrigin, 'used' | 'missing' | 'withheld' | 'brainFoundBy' | 'contrastByPixels'>): string {
   const names = (sequences: readonly Sequence[]) => sequences.map(sequence => SEQUENCE_NAMES[sequence]).join(', ');
-  return `used: ${names(SEQUENCES.filter(sequence => used[sequence]))}${missing.length ? `; without: ${names(missing)}` : ''}${brainFoundBy ? `; brain: ${brainFoundBy}` : ''}${contrastByPixels ? `; ${CONTRAST_IN_WORDS[contrastByPixels]}` : ''}`;
+  return `${withheld ? 'answer withheld as unreliable; ' : ''}used: ${names(SEQUENCES.filter(sequence => used[sequence]))}${missing.length ? `; without: ${names(missing)}` : ''}${brainFoundBy ? `; brain: ${brainFoundBy}` : ''}${contrastByPixels ? `; ${CONTRAST_IN_WORDS[contrastByPixels]}` : ''}`;
 }
 
 /** For everything that people read of how T1 and T1ce were told apart. */

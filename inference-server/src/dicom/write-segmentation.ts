@@ -39,7 +39,7 @@ export function writeSegmentation(labelMap: LabelMap, origin: ResultOrigin): Dic
     ImageType: ['DERIVED', 'PRIMARY'],
     ContentLabel: 'TUMOUR',
     // 64 characters at most; how the brain was found and what else there is to say stands with the algorithm's parameters
-    ContentDescription: `Brain tumour; ${inputsInWords({ used: origin.used, missing: origin.missing })}`,
+    ContentDescription: origin.withheld ? 'Brain tumour; answer withheld as unreliable' : `Brain tumour; ${inputsInWords({ used: origin.used, missing: origin.missing })}`,
     ContentCreatorName: origin.review ? personName(origin.review.by) : null,
     ...(origin.review && { SourceImageSequence: [sourceSegmentation(origin)] }),
     SegmentationType: 'BINARY',

@@ -56,6 +56,8 @@ export interface SegmentationResult {
   readonly selection: SeriesSelection;
   /** Sequences that the run went on without. */
   readonly missing: readonly Sequence[];
+  /** Volume of an answer that is not shown because nothing of it can be relied on, mL; null where it is shown. */
+  readonly withheldMl: number | null;
 }
 
 /** One SOP instance as a DICOM Part 10 file. */

@@ -8,10 +8,9 @@ import { compareLabelMaps, overlapOf, type RegionScore } from '../steps/compare-
 import type { Degradation } from '../steps/degrade.ts';
 import type { Observation } from '../steps/fit-calibration.ts';
 import { reliabilityOf, type ReliabilityBins } from '../steps/reliability.ts';
-import { acceptingAnySubset } from './any-subset.ts';
 import type { StudyVolumes } from './register-volumes.ts';
 import type { BrainExtractor, TumourModel } from './ports.ts';
-import { segmentVolumes } from './segment-volumes.ts';
+import { segmentVolumes, type Incomplete } from './segment-volumes.ts';
 
 export interface CaseScore {
   readonly scores: Record<Region, RegionScore>;
@@ -39,11 +38,11 @@ interface Options {
 /**
  * Segments a labelled case with the very code that serves patients and compares. @param truth 0 background, 1 necrotic core,
  * 2 oedema, 3 or (BraTS until 2021) 4 enhancing. What the model requires of a patient's study is not asked of a labelled case:
- * how it does without a sequence is what one wants to measure.
+ * how it does without a sequence is what one wants to measure; an answer that would be withheld counts as empty.
  */
 export async function evaluateCase(options: Options): Promise<CaseScore> {
   const begin = performance.now();
-  const { truth, found, result, axes } = await segmentLabelled(options);
+  const { truth, found, result, axes } = await segmentLabelled(options, 'withhold');
   const seconds = (performance.now() - begin) / 1000;
   return {
     scores: compareLabelMaps(truth, found), confidence: result.confidence, found, reference: result.reference,
@@ -54,7 +53,7 @@ export async function evaluateCase(options: Options): Promise<CaseScore> {
 
 /** What a calibration learns from one labelled case in one state. */
 export async function observeCase(name: string, { name: input, kind, apply }: Degradation, { volumes, truth, ...options }: Options): Promise<Observation> {
-  const { truth: labels, found, result, axes } = await segmentLabelled({ ...options, ...apply({ volumes, truth }) });
+  const { truth: labels, found, result, axes } = await segmentLabelled({ ...options, ...apply({ volumes, truth }) }, 'show');
   const overlaps = { wt: overlapOf(labels, found, 'wt'), tc: overlapOf(labels, found, 'tc'), et: overlapOf(labels, found, 'et') };
   // What was found where there is nothing is as wrong as can be.
   const dice = (region: Region) => overlaps[region].dice ?? (overlaps[region].inFound > 0 ? 0 : null);
@@ -65,10 +64,10 @@ export async function observeCase(name: string, { name: input, kind, apply }: De
   };
 }
 
-async function segmentLabelled({ volumes, truth, model, brainExtractor, onProgress }: Options) {
+async function segmentLabelled({ volumes, truth, model, brainExtractor, onProgress }: Options, incomplete: Incomplete) {
   const labels = labelsOf(truth);
   const result = await segmentVolumes({
-    volumes, model: acceptingAnySubset(model), brainExtractor, onProgress: (stage, progress) => { if (stage === 'infer') onProgress?.(progress); },
+    volumes, model, brainExtractor, incomplete, onProgress: (stage, progress) => { if (stage === 'infer') onProgress?.(progress); },
   });
   const found: LabelMap = { geometry: truth.geometry, labels: labelsOn(truth.geometry, result.labelMap) };
   return { result, found, truth: { geometry: truth.geometry, labels }, axes: model.manifest.axes };

@@ -17,7 +17,7 @@ import { foregroundOf } from '../steps/brain-mask.ts';
 import { buildVolume, type BuiltVolume } from '../steps/build-volume.ts';
 import { selectSeries, withNextBest } from '../steps/select-series.ts';
 import type { BrainExtractor, Registration, ResultStore, StudySource, TumourModel } from './ports.ts';
-import { prepareVolumes, segmentPrepared } from './segment-volumes.ts';
+import { prepareVolumes, segmentPrepared, type Incomplete } from './segment-volumes.ts';
 import { writeUncertainty } from './write-uncertainty.ts';
 import { isUnproven, settled, whichIsEnhanced } from './settle-contrast.ts';
 
@@ -38,6 +38,8 @@ export interface SegmentRequest {
   /** Instead of identifying: a run that was identified earlier keeps its series though others have arrived. */
   readonly selection?: SeriesSelection | undefined;
   readonly segOn?: SegOn | undefined;
+  /** `refuse` where absent. */
+  readonly incomplete?: Incomplete | undefined;
 }
 
 /** A study with its results in DICOM. */
@@ -73,12 +75,13 @@ export async function segmentStudy({ store, ...deps }: SegmentDeps & { readonly 
 
 /** All of `segmentStudy` but storing, for callers that first keep the files safe. */
 export async function computeStudy(
-  { source, model, brainExtractor, registration, onProgress = () => {}, signal }: SegmentDeps, { studyUid, overrides, selection: known, segOn = 'reference' }: SegmentRequest,
+  { source, model, brainExtractor, registration, onProgress = () => {}, signal }: SegmentDeps, { studyUid, overrides, selection: known, segOn = 'reference', incomplete = 'refuse' }: SegmentRequest,
 ): Promise<SegmentedStudy> {
   const clock = new StageClock();
+  const requires = incomplete === 'refuse' ? model.manifest.requires : [];
   onProgress('fetch', 0);
   const study = await clock.time('fetch', () => source.findStudy(studyUid));
-  const first = known ?? await clock.time('identify', () => selectSeries(study, model.manifest.requires, overrides));
+  const first = known ?? await clock.time('identify', () => selectSeries(study, requires, overrides));
   const wanted = model.manifest.channels.filter(sequence => study.series.some(({ uid }) => uid === first.used[sequence]));
   if (!wanted.length) throw nothingToSee(model.manifest.channels, first);
   const identity = identityOf(study, first.used, model.manifest);
@@ -87,25 +90,25 @@ export async function computeStudy(
   const asked = read.selection;
   let images = read.images;
   const options = (of: StudyImages) => ({
-    volumes: mapValues(of, ({ built }) => built.volume), model, brainExtractor,
+    volumes: mapValues(of, ({ built }) => built.volume), model, brainExtractor, incomplete,
     alignment: { registration, frames: mapValues(of, ({ header }) => header.frameOfReferenceUid) },
     onEach: segOn === 'all', onProgress: clock.following(onProgress), ...(signal && { signal }),
   });
   let prepared = await prepareVolumes(options(images));
-  const selection = isUnproven(asked) ? settled(asked, whichIsEnhanced(prepared), model.manifest.requires.includes('t1ce')) : asked;
+  const selection = isUnproven(asked) ? settled(asked, whichIsEnhanced(prepared), requires.includes('t1ce')) : asked;
   if (selection.used.t1ce !== asked.used.t1ce) {
     images = inTheirRoles(images, selection.used);
     prepared = await prepareVolumes(options(images));
   }
-  const { further, reference, brainFoundBy, labelMap, uncertainty, measurements, confidence, seen, missing } = await segmentPrepared(prepared, options(images));
+  const { further, reference, brainFoundBy, labelMap, uncertainty, measurements, confidence, seen, missing, withheldMl } = await segmentPrepared(prepared, options(images));
   clock.stop();
   signal?.throwIfAborted();
 
   onProgress('write', 0);
-  const result: SegmentationResult = { labelMap, measurements, confidence, missing, selection };
+  const result: SegmentationResult = { labelMap, measurements, confidence, missing, withheldMl, selection };
   const { header, built: { sources } } = images[reference]!;
   const origin: ResultOrigin = {
-    identity, header, sources, model: model.manifest, missing: result.missing, brainFoundBy, contrastByPixels: selection.contrastByPixels, used: mapValues(images, image => image.header.seriesUid),
+    identity, header, sources, model: model.manifest, missing: result.missing, withheld: withheldMl !== null, brainFoundBy, contrastByPixels: selection.contrastByPixels, used: mapValues(images, image => image.header.seriesUid),
   };
   const [seg, sr, others] = await clock.time('write', () => [
     { ...writeSegmentation(result.labelMap, origin), attachment: writeUncertainty(uncertainty, sources) }, writeReport(result, origin), writeFurther(further, images, origin),

@@ -26,6 +26,18 @@ const REFERENCE_ORDER: readonly Sequence[] = ['t1ce', 't1', 'flair', 't2'];
 /** Around the brain's box, so that its rim is interpolated from both sides. */
 const MARGIN_MM = 4;
 
+/**
+ * A study without a sequence that the model requires: `refuse` it, as a patient's; `withhold` an answer that can't be relied on;
+ * `show` whatever the model answers, to learn from it.
+ */
+export type Incomplete = 'refuse' | 'withhold' | 'show';
+
+/**
+ * Below this expected Dice nothing of the answer can be relied on: of 91 inputs of 23 gliomas, as they were and spoilt, three lay
+ * below, in all of which the answer met nothing of the truth, and every one whose answer met something had 0.45 or more.
+ */
+const LEAST_EXPECTED_DICE = 0.25;
+
 interface Options {
   /** In patient space; not modified. */
   readonly volumes: StudyVolumes;
@@ -33,6 +45,8 @@ interface Options {
   readonly brainExtractor: BrainExtractor;
   /** Absent for volumes that are known to lie on each other, as labelled cases do. */
   readonly alignment?: Alignment;
+  /** `refuse` where absent. */
+  readonly incomplete?: Incomplete | undefined;
   /** Labels every volume, not the reference alone. */
   readonly onEach?: boolean;
   /** Told of the stages `register`, `extract-brain` and `infer`. */
@@ -55,6 +69,8 @@ export interface VolumesResult {
   /** Sequences that the model knows and the study lacks. */
   readonly missing: readonly Sequence[];
   readonly reference: Sequence;
+  /** Volume of an answer that is not shown because nothing of it can be relied on, mL; null where it is shown. */
+  readonly withheldMl: number | null;
   /** What found the brain: the extractor's name, or that the study came without skull. */
   readonly brainFoundBy: string;
 }
@@ -88,11 +104,11 @@ export async function segmentVolumes(options: Options): Promise<VolumesResult> {
 }
 
 /** The first half: register and find the brain. @throws as `segmentVolumes` does. */
-export async function prepareVolumes({ volumes: given, model: { manifest }, brainExtractor, alignment, onProgress = () => {}, signal }: Options): Promise<PreparedVolumes> {
+export async function prepareVolumes({ volumes: given, model: { manifest }, brainExtractor, alignment, incomplete = 'refuse', onProgress = () => {}, signal }: Options): Promise<PreparedVolumes> {
   const volumes: StudyVolumes = Object.fromEntries(Object.entries(given).map(([sequence, volume]) => [sequence, clipExtremes(volume)]));
-  const required = missingOf(volumes, manifest).filter(sequence => manifest.requires.includes(sequence));
+  const required = lackingOf(volumes, manifest);
   const present = manifest.channels.filter(sequence => volumes[sequence]).map(sequence => SEQUENCE_NAMES[sequence]);
-  if (required.length > 0) throw new SeriesMissingError(required.map(sequence => SEQUENCE_NAMES[sequence]), present.join(', '));
+  if (required.length > 0 && incomplete === 'refuse') throw new SeriesMissingError(required.map(sequence => SEQUENCE_NAMES[sequence]), present.join(', '));
 
   onProgress('register', 0);
   const reference = referenceOf(volumes);
@@ -104,11 +120,13 @@ export async function prepareVolumes({ volumes: given, model: { manifest }, brai
   return { volumes, registered, reference, extracted: stripped ? null : await brainExtractor.extract(registered[reference]!, signal) };
 }
 
+/** What the model requires and the study lacks. */
+const lackingOf = (volumes: StudyVolumes, manifest: Manifest): Sequence[] => missingOf(volumes, manifest).filter(sequence => manifest.requires.includes(sequence));
 const missingOf = (volumes: StudyVolumes, { channels }: Manifest): Sequence[] => channels.filter(sequence => !volumes[sequence]);
 
 /** The second half: scale, run the model, label, measure. @throws as `segmentVolumes` does. */
 export async function segmentPrepared(
-  { volumes, registered, reference, extracted }: PreparedVolumes, { model, brainExtractor, onEach = false, onProgress = () => {}, signal }: Options,
+  { volumes, registered, reference, extracted }: PreparedVolumes, { model, brainExtractor, incomplete, onEach = false, onProgress = () => {}, signal }: Options,
 ): Promise<VolumesResult> {
   const { manifest } = model;
   const stripped = extracted === null;
@@ -131,18 +149,27 @@ export async function segmentPrepared(
     box: viewBox,
     onProgress: progress => onProgress('infer', progress),
   });
-  const labelMap = toLabelMap(probabilities, head.geometry, manifest.axes);
-  const measurements = measure(labelMap);
+  const labelled = (of: TumourProbabilities) => {
+    const labelMap = toLabelMap(of, head.geometry, manifest.axes);
+    return { labelMap, measurements: measure(labelMap) };
+  };
+  const answer = labelled(probabilities);
   const missing = missingOf(volumes, manifest);
   const seen = {
-    own: confidenceOf(probabilities, brain), agreement, members, measurements, missing, input: inputEvidence(onGrid, reference, view, manifest.axes, viewBox, brain.voxels),
+    own: confidenceOf(probabilities, brain), agreement, members, measurements: answer.measurements, missing, input: inputEvidence(onGrid, reference, view, manifest.axes, viewBox, brain.voxels),
   };
+  const confidence = calibratedConfidence(seen, manifest.calibration);
+  const withheld = incomplete === 'withhold' && lackingOf(volumes, manifest).length > 0 && isUnreliable(confidence);
+  const shown = withheld ? { ...probabilities, values: new Float32Array(probabilities.values.length) } : probabilities;
   return {
-    labelMap, uncertainty: uncertaintyOf(probabilities, head.geometry, manifest.axes), further: onEach ? labelOthers(volumes, registered, reference, probabilities, manifest.axes) : {}, measurements, probabilities, seen,
-    confidence: calibratedConfidence(seen, manifest.calibration), missing,
-    reference, brainFoundBy: stripped ? ALREADY_STRIPPED : brainExtractor.name,
+    ...(withheld ? labelled(shown) : answer), uncertainty: uncertaintyOf(shown, head.geometry, manifest.axes), further: onEach ? labelOthers(volumes, registered, reference, shown, manifest.axes) : {},
+    withheldMl: withheld ? answer.measurements.volumesMl.total : null,
+    confidence: withheld ? { overall: confidence.overall, regions: { wt: null, tc: null, et: null }, calibrated: true } : confidence,
+    probabilities, seen, missing, reference, brainFoundBy: stripped ? ALREADY_STRIPPED : brainExtractor.name,
   };
 }
+
+const isUnreliable = ({ overall, calibrated = false, regions }: Confidence): boolean => calibrated && regions.wt !== null && overall < LEAST_EXPECTED_DICE;
 
 /** Labels at the voxels of the other volumes: looked up where alignment put them, laid on the grids that they came with. */
 function labelOthers(volumes: StudyVolumes, registered: StudyVolumes, reference: Sequence, probabilities: TumourProbabilities, axes: Manifest['axes']) {

@@ -1,6 +1,7 @@
 import { patientToVoxel, voxelCount, voxelToPatient, type Vec3, type VolumeGeometry } from '../domain/geometry.ts';
 import type { LabelMap } from '../domain/label-map.ts';
 import type { TumourProbabilities } from '../domain/probabilities.ts';
+import { aroundTumour } from './crop-probabilities.ts';
 import { offsetOnLattice, outerAxes, viewAlong, type GridView } from './model-grid.ts';
 import type { Manifest } from '../domain/manifest.ts';
 
@@ -26,10 +27,12 @@ function labelOf(kind: TumourProbabilities['kind'], a: number, b: number, c: num
  */
 export function toLabelMap(probabilities: TumourProbabilities, reference: VolumeGeometry, axes: Manifest['axes']): LabelMap {
   const labels = new Uint8Array(voxelCount(reference));
+  const found = aroundTumour(probabilities);
+  if (!found) return { geometry: reference, labels };
   const view = viewAlong(reference, axes);
-  const offset = offsetOnLattice(view.geometry, probabilities.geometry);
-  if (offset) copyLabels(probabilities, view, offset, labels);
-  else interpolateLabels(probabilities, reference, labels);
+  const offset = offsetOnLattice(view.geometry, found.geometry);
+  if (offset) copyLabels(found, view, offset, labels);
+  else interpolateLabels(found, reference, labels);
   return { geometry: reference, labels };
 }
 

@@ -1,7 +1,9 @@
-import type { VolumeGeometry } from '../domain/geometry.ts';
+import { voxelCount, type VolumeGeometry } from '../domain/geometry.ts';
 import type { LabelMap } from '../domain/label-map.ts';
 import type { Manifest } from '../domain/manifest.ts';
 import type { TumourProbabilities } from '../domain/probabilities.ts';
+import { boxWhere } from './crop-probabilities.ts';
+import { gridOfBox } from './model-grid.ts';
 import { toLabelMap } from './to-label-map.ts';
 
 /** Chance that a voxel is on the wrong side of the tumour's outline, by the model's probabilities, from which each level starts. */
@@ -14,15 +16,28 @@ const LEVEL_OF_LABEL = [0, 2, 1, 3] as const;
  * min(p, 1 − p) is brought there in the same way as the labels are; each level is a region of its own.
  */
 export function uncertaintyOf({ kind, geometry, values }: TumourProbabilities, reference: VolumeGeometry, axes: Manifest['axes']): LabelMap {
-  const count = geometry.shape[0] * geometry.shape[1] * geometry.shape[2];
-  const regions = new Float32Array(3 * count);
-  for (let at = 0; at < count; at++) {
+  const { shape } = geometry;
+  const count = shape[0] * shape[1] * shape[2];
+  const unsureOf = (at: number): number => {
     const p = kind === 'regions' ? values[at]! : values[at]! + values[count + at]! + values[2 * count + at]!;
-    const unsure = Math.min(p, 1 - p);
-    // above a half is inside, as for a region of the tumour
-    if (unsure > 0) UNCERTAINTY_LEVELS.forEach((from, level) => { regions[level * count + at] = Math.max(0, unsure - from + 0.5); });
+    return Math.min(p, 1 - p);
+  };
+  const box = boxWhere(shape, at => unsureOf(at) > UNCERTAINTY_LEVELS[0]);
+  if (!box) return { geometry: reference, labels: new Uint8Array(voxelCount(reference)) };
+  const { low, size } = box;
+  const unsureCount = size[0] * size[1] * size[2];
+  const regions = new Float32Array(3 * unsureCount);
+  for (let a = 0, into = 0; a < size[0]; a++) {
+    for (let b = 0; b < size[1]; b++) {
+      const row = ((low[0] + a) * shape[1] + low[1] + b) * shape[2] + low[2];
+      for (let c = 0; c < size[2]; c++, into++) {
+        const unsure = unsureOf(row + c);
+        // above a half is inside, as for a region of the tumour
+        for (let level = 0; level < 3; level++) regions[level * unsureCount + into] = Math.max(0, unsure - UNCERTAINTY_LEVELS[level]! + 0.5);
+      }
+    }
   }
-  const { labels } = toLabelMap({ kind: 'regions', geometry, values: regions }, reference, axes);
+  const { labels } = toLabelMap({ kind: 'regions', geometry: gridOfBox(geometry, low, size), values: regions }, reference, axes);
   for (let at = 0; at < labels.length; at++) labels[at] = LEVEL_OF_LABEL[labels[at] as 0 | 1 | 2 | 3];
   return { geometry: reference, labels };
 }

@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { OnnxModel } from '../../../inference-server/src/adapters/onnx-model.ts';
 import { patientToVoxel, sameGrid, voxelCount, voxelToPatient, type Vec3, type VolumeGeometry } from '../../../inference-server/src/domain/geometry.ts';
+import type { Calibration } from '../../../inference-server/src/domain/calibration.ts';
 import type { Manifest } from '../../../inference-server/src/domain/manifest.ts';
+import type { Sequence } from '../../../inference-server/src/domain/study.ts';
 import type { Mask, Volume } from '../../../inference-server/src/domain/volume.ts';
 import type { BrainExtractor, TumourModel } from '../../../inference-server/src/flow/ports.ts';
 import type { StudyVolumes } from '../../../inference-server/src/flow/register-volumes.ts';
-import { segmentVolumes } from '../../../inference-server/src/flow/segment-volumes.ts';
+import { segmentVolumes, type Incomplete } from '../../../inference-server/src/flow/segment-volumes.ts';
 import { aManifest, aPointwiseNetwork } from '../../support/networks.ts';
 
 /** A brain of 12 cm × 10 cm × 8 cm at 2 mm with a tumour that is nowhere symmetric: a necrotic ball in an enhancing one in oedema. */
@@ -38,13 +40,19 @@ const study = (geometry = AXIAL, background = (_: Vec3) => 0): StudyVolumes => O
 /** Logits: whole tumour where FLAIR is high, core where T1 is high, enhancing where T1ce is high; in z-scores. */
 const WEIGHTS = [[0, 0, 0, 4], [4, 0, 0, 0], [0, 4, 0, 0]];
 const BIAS = [-8, -8, -8];
+/** Whatever the answer, the Dice to be expected is σ(offset). */
+function aCalibration(offset: number): Calibration {
+  const formula = { offset, expectedDice: 0, agreement: 0, sharpness: 0, members: 0, size: 0, scattered: 0, misaligned: 0, t1ceMissing: 0, flairMissing: 0, otherMissing: 0, implausible: 0 };
+  const same = { slope: 1, offset: 0 };
+  return { cases: ['a', 'b'], inputs: 2, dice: { wt: formula, tc: formula, et: formula }, voxels: { wt: same, tc: same, et: same }, volume: { low: -1, high: 1 } };
+}
 const NO_BRAIN_NEEDED: BrainExtractor = { name: 'none', extract: () => Promise.reject(new Error('The study is stripped already')) };
 
-async function segment(changes: Partial<Manifest> = {}, volumes = study(), { crop = 0, brainExtractor = NO_BRAIN_NEEDED, weights = WEIGHTS, bias = BIAS, signal = undefined as AbortSignal | undefined } = {}) {
+async function segment(changes: Partial<Manifest> = {}, volumes = study(), { crop = 0, brainExtractor = NO_BRAIN_NEEDED, weights = WEIGHTS, bias = BIAS, signal = undefined as AbortSignal | undefined, incomplete = undefined as Incomplete | undefined } = {}) {
   const network = aPointwiseNetwork({ weights, bias, crop });
   const model = await OnnxModel.open(aManifest(network, { spacingMm: [2, 2, 2], ...changes }), [network], 1);
   try {
-    return await segmentVolumes({ volumes, model, brainExtractor, ...(signal ? { signal } : {}) });
+    return await segmentVolumes({ volumes, model, brainExtractor, incomplete, ...(signal ? { signal } : {}) });
   } finally {
     await model.close();
   }
@@ -151,6 +159,19 @@ describe('segmenting volumes', () => {
     expect(missing).toEqual(['t1']);
     // Without T1 the core's logit is its bias: what is enhancing stays, what was necrotic becomes oedema.
     expect(agreement(labelMap.labels, AXIAL)).toMatchObject({ wt: 1, et: 1 });
+  });
+
+  it.each<[string, number, Incomplete, Sequence[], boolean]>([
+    ['withholds an answer that nothing can be relied on of, where a sequence is missing that the model requires', -4, 'withhold', ['t1ce'], true],
+    ['shows it to those who want to learn from it', -4, 'show', ['t1ce'], false],
+    ['shows one that can be relied on', 4, 'withhold', ['t1ce'], false],
+    ['withholds none that has all that the model requires', -4, 'withhold', ['flair'], false],
+  ])('%s', async (_, offset, incomplete, requires, withheld) => {
+    const { t1ce: _gone, ...rest } = study();
+    const { labelMap, measurements, withheldMl, confidence } = await segment({ requires, calibration: aCalibration(offset) }, rest, { incomplete });
+    expect([labelMap.labels.some(label => label > 0), measurements.volumesMl.total > 0, withheldMl !== null]).toEqual([!withheld, !withheld, withheld]);
+    expect(confidence.overall < 0.25).toBe(offset < 0);
+    expect(confidence.totalMl === undefined).toBe(withheld);
   });
 
   it('refuses to run without what the model requires', async () => {
