@@ -80,12 +80,14 @@ export class OnnxModel implements TumourModel {
   async infer(input: Float32Array, size: Vec3, onEach: (answer: Float32Array) => void = () => {}): Promise<Float32Array> {
     const [first, ...others] = this.#sessions;
     const answer = await this.#run(first!, input, size);
-    if (others.length > 0) onEach(answer);
+    let latest = answer;
     for (const [at, session] of others.entries()) {
-      const other = await this.#run(session, input, size);
-      onEach(other);
-      addScaled(answer, other, at === others.length - 1 ? 1 / this.#sessions.length : 1);
+      const next = this.#run(session, input, size);
+      onEach(latest); // while the next network runs in threads of its own
+      latest = await next;
+      addScaled(answer, latest, at === others.length - 1 ? 1 / this.#sessions.length : 1);
     }
+    if (others.length > 0) onEach(latest);
     return answer;
   }
 

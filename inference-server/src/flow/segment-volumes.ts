@@ -140,7 +140,7 @@ export async function segmentPrepared(
   const view = viewAlong(grid, manifest.axes);
   const viewBox = boxInView(box, grid, view);
   const visible = stripped ? null : brain.voxels;
-  const { probabilities, agreement, members } = await inferTumour({
+  const inference = inferTumour({
     model, view, brain: brain.voxels, headVisible: !stripped, signal,
     channels: manifest.channels.map(sequence => {
       const voxels = onGrid[sequence]?.voxels;
@@ -149,6 +149,9 @@ export async function segmentPrepared(
     box: viewBox,
     onProgress: progress => onProgress('infer', progress),
   });
+  // While the network runs in threads of its own.
+  const input = inputEvidence(onGrid, reference, view, manifest.axes, viewBox, brain.voxels);
+  const { probabilities, agreement, members } = await inference;
   const labelled = (of: TumourProbabilities) => {
     const labelMap = toLabelMap(of, head.geometry, manifest.axes);
     return { labelMap, measurements: measure(labelMap) };
@@ -156,7 +159,7 @@ export async function segmentPrepared(
   const answer = labelled(probabilities);
   const missing = missingOf(volumes, manifest);
   const seen = {
-    own: confidenceOf(probabilities, brain), agreement, members, measurements: answer.measurements, missing, input: inputEvidence(onGrid, reference, view, manifest.axes, viewBox, brain.voxels),
+    own: confidenceOf(probabilities, brain), agreement, members, measurements: answer.measurements, missing, input,
   };
   const confidence = calibratedConfidence(seen, manifest.calibration);
   const withheld = incomplete === 'withhold' && lackingOf(volumes, manifest).length > 0 && isUnreliable(confidence);

@@ -72,9 +72,20 @@ def training_name(training: dict[str, Any]) -> str:
     return f"{data}, seed {training['seed']}, {training['iterations']} iterations of {training['batch']} patches"
 
 
+def worst(evaluated: list[dict[str, Any]], count: int = 3) -> list[dict[str, Any]]:
+    """The cases of `npm run evaluate` whose whole tumour was met least."""
+    return sorted((case for case in evaluated if case["dice"]["wt"] is not None), key=lambda case: case["dice"]["wt"])[:count]
+
+
 def model_card(
-    model_id: str, trainings: list[dict[str, Any]], reports: list[dict[str, Any]], difference: float, notes: str
+    model_id: str,
+    trainings: list[dict[str, Any]],
+    reports: list[dict[str, Any]],
+    evaluated: list[dict[str, Any]],
+    difference: float,
+    notes: str,
 ) -> str:
+    """`evaluated`: the cases of the reports of `npm run evaluate`, for the distances and the pictures of failures."""
     subsets = pooled(reports)
     complete = subsets[0]["scores"]
     cases = cases_of(trainings)
@@ -90,7 +101,7 @@ glioma; brains after resection; heads with the skull on; spinal images. None of 
 **Input** `{INPUT}` float32 [1, 4, x, y, z]: T1, T1ce, T2, FLAIR; axes toward L, P, S; 1 mm; skull-stripped; sides
 multiples of {SIDE_MULTIPLE}; per modality z-score over the non-zero voxels, clipped to {CLIP[0]:.0f}…{CLIP[1]:.0f},
 background 0; a missing modality is all 0. **Output** `{OUTPUT}`: logits of WT, TC, ET. Weights are stored as float16 and
-computed in float32; logits differ from PyTorch's by at most {difference:.3f} on a whole brain.
+computed in float32; probabilities differ from PyTorch's by at most {difference:.3f} on a whole brain.
 
 ## Figures
 
@@ -114,7 +125,7 @@ Volume found less the true one, mean and limits of agreement (Bland–Altman, ±
 | --- | --- | --- |
 {volume_rows(complete)}
 
-{notes.strip()}
+{distances_and_failures(evaluated)}{notes.strip()}
 
 ## Training
 
@@ -133,6 +144,33 @@ def volume_rows(scores: dict[str, dict]) -> str:
         mean, half = float(np.mean(errors)), 1.96 * float(np.std(errors, ddof=1))
         lines.append(f"| {region} | {mean:+.1f} | {mean - half:+.1f} … {mean + half:+.1f} |")
     return "\n".join(lines)
+
+
+def distances_and_failures(evaluated: list[dict[str, Any]]) -> str:
+    """Nothing where no report was given."""
+    if not evaluated:
+        return ""
+    lines = []
+    for region in REGIONS:
+        distances = [case["hd95Mm"][region.lower()] for case in evaluated if case["hd95Mm"][region.lower()] is not None]
+        lines.append(f"| {region} | {np.mean(distances):.1f} | {np.median(distances):.1f} | {len(distances)} |")
+    pictures = "\n".join(
+        f"| `{case['id']}`: {case['dice']['wt']:.2f} | ![found](failures/{case['id']}.found.png) | ![truth](failures/{case['id']}.truth.png) |"
+        for case in worst(evaluated)
+    )
+    return f"""Distance of the surfaces (HD95), where both the truth and the answer have the region:
+
+| region | mean, mm | median, mm | cases |
+| --- | --- | --- | --- |
+{chr(10).join(lines)}
+
+The three whole tumours that were met least (Dice):
+
+| case | found | truth |
+| --- | --- | --- |
+{pictures}
+
+"""
 
 
 def subset_name(without: list[str]) -> str:
