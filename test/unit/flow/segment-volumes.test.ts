@@ -167,7 +167,8 @@ describe('segmenting volumes', () => {
     ['shows one that can be relied on', 4, 'withhold', ['t1ce'], false],
     ['withholds none that has all that the model requires', -4, 'withhold', ['flair'], false],
   ])('%s', async (_, offset, incomplete, requires, withheld) => {
-    const { t1ce: _gone, ...rest } = study();
+    const rest = study();
+    delete rest.t1ce;
     const { labelMap, measurements, withheldMl, confidence } = await segment({ requires, calibration: aCalibration(offset) }, rest, { incomplete });
     expect([labelMap.labels.some(label => label > 0), measurements.volumesMl.total > 0, withheldMl !== null]).toEqual([!withheld, !withheld, withheld]);
     expect(confidence.overall < 0.25).toBe(offset < 0);
