@@ -13,6 +13,7 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,7 +23,7 @@ from gliomanet.ahead import made_ahead
 from gliomanet.augment import training_patch
 from gliomanet.cases import Brain, Case, brain, find_cases, load_case
 from gliomanet.healthy import HealthyAtlas
-from gliomanet.journal import Journal
+from gliomanet.journal import Journal, parameters
 from gliomanet.loss import deep_supervision
 from gliomanet.predict import mean_dice, score, torch_network
 from gliomanet.split import FOLD_NAMES, held_out
@@ -56,8 +57,7 @@ def main() -> None:
         print(f"continues at iteration {state.iteration}", flush=True)
     elif args.init:
         print(f"starts from {args.init}; new: {', '.join(start_from(state, args.init)) or 'nothing'}", flush=True)
-    describe(args, cases, outside)
-    journal = Journal(args.out, parameters(args, cases, outside), state.iteration)
+    journal = Journal(args.out, parameters(describe(args, cases, outside)), state.iteration)
     train(args, state, inside, validation, journal, device)
     if journal.mlflow:
         journal.mlflow.artefact(checkpoint)
@@ -210,13 +210,14 @@ def validate(state: State, validation: list[Case], journal: Journal) -> None:
     print(f"held out: {figures}  ({time.monotonic() - started:.0f} s)", flush=True)
 
 
-def describe(args: argparse.Namespace, cases: list[Case], outside: list[str]) -> None:
+def describe(args: argparse.Namespace, cases: list[Case], outside: list[str]) -> dict[str, Any]:
     """training.json: what the weights come from, for the export and the model card."""
     about = {
         "fold": args.fold,
         "seed": args.seed,
         "iterations": args.iterations,
         "batch": args.batch,
+        "learningRate": args.learning_rate,
         "healthyBrains": args.atlas is not None,
         "startedFrom": hashlib.sha256(args.init.read_bytes()).hexdigest() if args.init else None,
         "trainingCases": [case.id for case in cases if case.id not in outside],
@@ -224,23 +225,7 @@ def describe(args: argparse.Namespace, cases: list[Case], outside: list[str]) ->
         "sha256": {case.id: case.sha256 for case in cases},
     }
     (args.out / "training.json").write_text(json.dumps(about, indent=1))
-
-
-def parameters(args: argparse.Namespace, cases: list[Case], outside: list[str]) -> dict[str, str]:
-    data = json.dumps({case.id: case.sha256 for case in cases}, sort_keys=True)
-    return {
-        "fold": args.fold,
-        "seed": str(args.seed),
-        "iterations": str(args.iterations),
-        "batch": str(args.batch),
-        "peak_learning_rate": str(args.learning_rate),
-        "started_from": args.init.parent.name if args.init else "random weights",
-        "healthy_brains": str(args.atlas is not None),
-        "patch_sides": f"{SMALL_SIDE}, {LARGE_SIDE}",
-        "training_cases": str(len(cases) - len(outside)),
-        "held_out": ", ".join(outside),
-        "data_sha256": hashlib.sha256(data.encode()).hexdigest(),
-    }
+    return about
 
 
 class StopSignal:

@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from .mlflow_rest import MlflowRun
 from .network import REGIONS
+
+
+def parameters(about: dict[str, Any]) -> dict[str, str]:
+    """What MLflow is told of a training, from its training.json."""
+    data = json.dumps(about["sha256"], sort_keys=True)
+    return {
+        "fold": about["fold"],
+        "seed": str(about["seed"]),
+        "iterations": str(about["iterations"]),
+        "batch": str(about["batch"]),
+        **({"peak_learning_rate": str(about["learningRate"])} if "learningRate" in about else {}),
+        "started_from": about["startedFrom"] or "random weights",
+        "healthy_brains": str(about["healthyBrains"]),
+        "training_cases": str(len(about["trainingCases"])),
+        "held_out": ", ".join(about["heldOut"]),
+        "data_sha256": hashlib.sha256(data.encode()).hexdigest(),
+    }
 
 
 class Journal:
