@@ -66,9 +66,12 @@ function classesOf(answer: Float32Array, kept: Float32Array, count: number, { or
     let total = 1;
     if (activation === 'logits') {
       let largest = -Infinity;
-      for (let c = 0; c < values.length; c++) largest = Math.max(largest, answer[c * count + voxel]!);
+      for (let c = 0; c < values.length; c++) {
+        const logit = answer[c * count + voxel]!;
+        if (logit > largest) largest = logit;
+      }
       total = 0;
-      for (let c = 0; c < values.length; c++) total += values[c] = Math.exp(answer[c * count + voxel]! - largest);
+      for (let c = 0; c < values.length; c++) total += values[c] = expOfNegative(answer[c * count + voxel]! - largest);
     } else {
       for (let c = 0; c < values.length; c++) values[c] = answer[c * count + voxel]!;
     }
@@ -83,6 +86,11 @@ const SATURATION = 16;
 const STEPS_PER_UNIT = 1024;
 const SIGMOID = Float32Array.from(
   { length: 2 * SATURATION * STEPS_PER_UNIT + 1 }, (_, i) => 1 / (1 + Math.exp(SATURATION - i / STEPS_PER_UNIT)));
+
+const EXP = Float32Array.from({ length: SATURATION * STEPS_PER_UNIT + 1 }, (_, i) => Math.exp(-i / STEPS_PER_UNIT));
+
+/** From a table as well, of x ≤ 0: within 0.05 % of the exact value, exact at 0; below −16 nothing. */
+const expOfNegative = (x: number): number => (x <= -SATURATION ? 0 : EXP[Math.round(-x * STEPS_PER_UNIT)]!);
 
 /** From a table: within 1.3 × 10^-4 of the exact value, exact at 0, several times faster than `Math.exp`. */
 function sigmoid(logit: number): number {
