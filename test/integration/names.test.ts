@@ -1,11 +1,14 @@
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { inflateRawSync, inflateSync } from 'node:zlib';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { EXPERIMENT } from '../../inference-server/src/adapters/mlflow-client.ts';
 import { ROOT } from '../../launch/paths.ts';
 import { aMarkedStudy, MARKS, PATIENT_ID, UID_MARK } from '../support/marked-study.ts';
 import { hasMlflow } from '../support/mlflow.ts';
@@ -168,6 +171,31 @@ describe.skipIf(!hasOrthanc || !hasMlflow)('names, numbers and dates of a marked
       expect(readFileSync(`/proc/${system.part(part).pid()}/limits`, 'utf8')).toMatch(/Max core file size +0 +0/);
     }
   });
+
+  it('have other pseudonyms after a rotation, in database and MLflow alike, and runs of one patient still belong together', async () => {
+    const told = async () => {
+      const ask = async (path: string, body?: object) => (await fetch(`${system.mlflowUrl}/api/2.0/mlflow/${path}`, body && { method: 'POST', body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } })).json() as Promise<Record<string, never>>;
+      const { experiment } = await ask(`experiments/get-by-name?experiment_name=${EXPERIMENT}`) as unknown as { experiment: { experiment_id: string } };
+      const { runs } = await ask('runs/search', { experiment_ids: [experiment.experiment_id], max_results: 100 }) as unknown as { runs: { info: { run_id: string }; data: { tags: { key: string; value: string }[] } }[] };
+      return Promise.all(runs.map(async ({ info, data }) => {
+        const tags = Object.fromEntries(data.tags.map(({ key, value }) => [key, value]));
+        const report = await (await fetch(`${system.mlflowUrl}/get-artifact?path=report.json&run_uuid=${info.run_id}`)).text();
+        return { patient: tags.patient_pseudonym!, study: tags.study_pseudonym!, all: JSON.stringify(tags) + report };
+      }));
+    };
+    await system.part('gateway').start();
+    const before = await told();
+    const { stdout } = await promisify(execFile)(process.execPath, ['--disable-warning=ExperimentalWarning', 'inference-server/src/cli/pseudonyms.ts', 'rotate'], { env: { PATH: process.env.PATH, CEREBLOOM_HOME: system.home } });
+    expect(stdout).toContain('2 keys, 0 runs wait');
+    await until('MLflow is told', async () => (await system.db.selectFrom('outbox').select('id').where('published_at_ms', 'is', null).executeTakeFirst()) === undefined || undefined, 120_000);
+    const after = await told();
+    expect([before.length, after.length]).toEqual([before.length, before.length]);
+    expect(before.length).toBeGreaterThan(3);
+    for (const { patient, study } of before) for (const { all } of after) for (const old of [patient, study]) expect(all).not.toContain(old);
+    for (const of of ['patient', 'study'] as const) expect(new Set(after.map(run => run[of])).size).toBe(new Set(before.map(run => run[of])).size);
+    const kept = await system.db.selectFrom('runs').select('patient_pseudonym').where('finished_at_ms', 'is not', null).execute();
+    expect(new Set(after.map(({ patient }) => patient))).toEqual(new Set(kept.map(({ patient_pseudonym }) => patient_pseudonym!)));
+  }, 180_000);
 
   it('are in the images, or this test looks for nothing', () => {
     expect(leaksIn(join(system.home, 'orthanc'), []).length).toBeGreaterThan(100);
