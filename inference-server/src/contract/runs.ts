@@ -38,6 +38,12 @@ export const Lesions = z.object({
   small: z.object({ count: z.int().nonnegative(), totalMl: Ml }).describe('those under 1 mL'),
 });
 
+const EnhancingDiameters = z.object({
+  longest: z.number(), perpendicular: z.number(),
+  centre: z.tuple([z.number(), z.number(), z.number()]).optional().describe('middle of the longest, in patient space (LPS mm); absent in older runs'),
+  imageNumber: z.int().optional().describe('InstanceNumber of the image of the reference series on which they lie'),
+}).nullable();
+
 export const RunResult = z.object({
   segSeriesUid: UidText,
   segInstanceUid: UidText,
@@ -45,11 +51,7 @@ export const RunResult = z.object({
   srInstanceUid: UidText,
   referenceSeriesUid: UidText,
   volumesMl: RunVolumes,
-  enhancingDiametersMm: z.object({
-    longest: z.number(), perpendicular: z.number(),
-    centre: z.tuple([z.number(), z.number(), z.number()]).optional().describe('middle of the longest, in patient space (LPS mm); absent in older runs'),
-    imageNumber: z.int().optional().describe('InstanceNumber of the image of the reference series on which they lie'),
-  }).nullable(),
+  enhancingDiametersMm: EnhancingDiameters,
   lesions: Lesions.optional(),
   volumeIntervalMl: z.object({ low: Ml, high: Ml }).optional().describe('the whole tumour is likely to lie between these (made for nine of ten; docs/confidence.md tells how many it was); absent for a model without calibration'),
   confidenceCalibrated: z.boolean().optional().describe('whether labelled cases say so, or the model\'s own probabilities alone'),
@@ -98,7 +100,7 @@ export const ReviewedResult = z.object({
   srSeriesUid: UidText,
   srInstanceUid: UidText,
   volumesMl: RunVolumes,
-  enhancingDiametersMm: z.object({ longest: z.number(), perpendicular: z.number() }).nullable(),
+  enhancingDiametersMm: EnhancingDiameters,
   agreement: Agreement,
 }).meta({ id: 'ReviewedResult' });
 export type ReviewedResult = z.infer<typeof ReviewedResult>;

@@ -119,6 +119,8 @@ export interface WrittenReview {
   /** SR, and before it the SEG where the reader drew. */
   readonly files: readonly DicomFile[];
   readonly measurements: Measurements;
+  /** SOPInstanceUID of the image on which the diameters lie. */
+  readonly diametersOn: string | undefined;
   readonly agreement: Agreement;
 }
 

@@ -3,6 +3,7 @@ import { reviewConflict, type Decided, type RunRecord, type RunRepository } from
 import type { CreateReview, ReviewedResult } from '../contract/runs.ts';
 import type { Caller } from '../domain/access.ts';
 import { AppError, RequestError } from '../domain/errors.ts';
+import { midpoint } from '../domain/geometry.ts';
 import type { DicomFile } from '../domain/run.ts';
 import type { InstanceUid, SeriesUid, StudyUid } from '../domain/uid.ts';
 import type { ResultRemover, ResultStore, ReviewWriter, StudySource } from './ports.ts';
@@ -53,19 +54,23 @@ async function write({ orthanc, reviewWriter, now }: ReviewDeps, run: RunRecord,
     return orthanc.fetchSeries(series);
   };
   const [reference, [segmentation]] = [await filesOf(own.referenceSeriesUid), await filesOf(own.segSeriesUid)];
-  const { files, measurements: { volumesMl, enhancingDiameters }, agreement } = await reviewWriter.write({
+  const { files, measurements: { volumesMl, enhancingDiameters }, diametersOn, agreement } = await reviewWriter.write({
     reference, segmentation: segmentation!, slices,
     run: { identity: run.identity, model: run.model, used: run.series as Record<string, SeriesUid>, result: own },
     review: { id: saveId ?? randomUUID(), by: by.name, at: new Date(now()) },
   });
   const sr = files.at(-1)!;
+  const imageNumber = study.series.flatMap(({ instances }) => instances).find(({ uid }) => uid === diametersOn)?.instanceNumber ?? null;
   const seg = slices ? files[0]! : { seriesUid: own.segSeriesUid, sopInstanceUid: own.segInstanceUid };
   return {
     files,
     result: {
       segSeriesUid: seg.seriesUid, segInstanceUid: seg.sopInstanceUid, srSeriesUid: sr.seriesUid, srInstanceUid: sr.sopInstanceUid,
       volumesMl, agreement,
-      enhancingDiametersMm: enhancingDiameters && { longest: enhancingDiameters.longestMm, perpendicular: enhancingDiameters.perpendicularMm },
+      enhancingDiametersMm: enhancingDiameters && {
+        longest: enhancingDiameters.longestMm, perpendicular: enhancingDiameters.perpendicularMm, centre: [...midpoint(...enhancingDiameters.longestEndsMm)],
+        ...(imageNumber !== null && { imageNumber }),
+      },
     },
   };
 }

@@ -29,6 +29,7 @@ export async function writeReview({ reference, segmentation, slices, run, review
   return {
     files: slices ? [writeSegmentation(labelMap, origin), report] : [report],
     measurements,
+    diametersOn: measurements.enhancingDiameters ? sources[measurements.enhancingDiameters.slice]?.instanceUid : undefined,
     agreement: agreementOf(own, labelMap, measurements),
   };
 }
