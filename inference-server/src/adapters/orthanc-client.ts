@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Pool } from 'undici';
 import { seriesAttributes } from '../dicom/series-attributes.ts';
-import { StudyNotFoundError, UpstreamError } from '../domain/errors.ts';
+import { GeometryError, StudyNotFoundError, UpstreamError } from '../domain/errors.ts';
 import type { Vec3 } from '../domain/geometry.ts';
 import type { DicomFile } from '../domain/run.ts';
 import type { Instance, Series, Study } from '../domain/study.ts';
@@ -148,7 +148,7 @@ export class OrthancClient implements StudySource, ResultStore, ResultRemover {
         const index = next++;
         const id = ids.get(series.instances[index]!.uid);
         const body = id && await this.#request('GET', `/instances/${id}/file`, signal ? { signal } : {});
-        if (!body) throw new UpstreamError('ORTHANC_REFUSED', 'An image of the study is no longer in Orthanc');
+        if (!body) throw await this.hasStudy(series.studyUid) ? new GeometryError('SLICES_MISSING', 'Images of a series were deleted from Orthanc meanwhile') : new StudyNotFoundError();
         files[index] = body;
         onFile?.();
       }
@@ -315,7 +315,7 @@ export class OrthancClient implements StudySource, ResultStore, ResultRemover {
   }
 
   async #instanceIds(seriesUid: SeriesUid): Promise<Map<InstanceUid, string>> {
-    const series = await this.#lookup(seriesUid, 'Series');
+    const series = await this.#find(seriesUid, 'Series');
     const lists = await Promise.all(series.map(id => this.#get<Resource[]>(`/series/${id}/instances`)));
     return new Map(lists.flatMap(list => list ?? []).map(instance => [instance.MainDicomTags.SOPInstanceUID as InstanceUid, instance.ID]));
   }
