@@ -111,7 +111,7 @@ const en = {
   workList: {
     title: 'Work list',
     search: 'Search',
-    searchHint: 'Name, patient ID, description, accession number or date',
+    searchHint: 'Name, patient ID, description, accession or date',
     filter: 'State',
     filters: { all: 'All', none: 'No result', running: 'Under way', failed: 'Failed', result: 'With a result', 'needs-review': 'To review', reviewed: 'Reviewed' },
     states: { none: 'No result', running: 'Under way', failed: 'Failed', 'needs-review': 'To review', reviewed: 'Reviewed' },
@@ -262,7 +262,7 @@ const fr: PageMessages = {
   workList: {
     title: 'Liste de travail',
     search: 'Rechercher',
-    searchHint: 'Nom, identifiant, description, numéro d’accès ou date',
+    searchHint: 'Nom, identifiant, description, n° d’accès ou date',
     filter: 'État',
     filters: { all: 'Tous', none: 'Sans résultat', running: 'En cours', failed: 'Échec', result: 'Avec résultat', 'needs-review': 'À relire', reviewed: 'Relus' },
     states: { none: 'Sans résultat', running: 'En cours', failed: 'Échec', 'needs-review': 'À relire', reviewed: 'Relu' },

@@ -59,10 +59,10 @@ ${head}
   label { display: block; margin-bottom: .35rem; }
   input { width: 100%; box-sizing: border-box; padding: .6rem .7rem; border: 1px solid #3a4390; border-radius: 4px; background: #05071a; color: inherit; font: inherit; }
   input:focus, button:focus-visible { outline: 2px solid #5acce6; outline-offset: 1px; }
-  a.provider { display: block; padding: .65rem; border-radius: 4px; background: #348cfd; color: #fff; font-weight: 600; text-align: center; text-decoration: none; }
+  a.provider { display: block; padding: .65rem; border-radius: 4px; background: #5acce6; color: #04101c; font-weight: 600; text-align: center; text-decoration: none; }
   a.provider:focus-visible { outline: 2px solid #5acce6; outline-offset: 1px; }
   .or { margin: 1rem 0; text-align: center; }
-  button { width: 100%; margin-top: 1rem; padding: .65rem; border: 0; border-radius: 4px; background: #348cfd; color: #fff; font: inherit; font-weight: 600; cursor: pointer; }
+  button { width: 100%; margin-top: 1rem; padding: .65rem; border: 0; border-radius: 4px; background: #5acce6; color: #04101c; font: inherit; font-weight: 600; cursor: pointer; }
   p { margin: .5rem 0 0; color: #a7b0d8; font-size: .87rem; }
   .refused { color: #ffb4a8; margin: 0 0 1rem; font-size: .95rem; }
   .notice { margin-top: 1.5rem; }
