@@ -167,7 +167,7 @@ export interface DataSource {
         StudyInstanceUID: string;
         filters?: { seriesInstanceUID: readonly string[] };
         madeInClient?: boolean;
-      }): Promise<unknown>;
+      }): Promise<readonly unknown[]>;
     };
   };
 }

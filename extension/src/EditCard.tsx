@@ -54,11 +54,11 @@ export function EditCard({ session, language, editing, conflict, model }: EditCa
       <p className={keepFailed ? 'cb-warning' : 'cb-note'} role="status">
         {keepFailed ? words.keepFailed : !changed ? words.unchanged : keptAt === null ? words.keeping : fill(words.kept, { when: formatInstant(language, new Date(keptAt).toISOString()) })}
       </p>
-      <div className="cb-row">
-        <button type="button" className="cb-button cb-primary" disabled={saving || !changed} onClick={() => void session.save(conflict)} data-cy="cerebloom-save">
+      <div className="cb-row cb-always">
+        <button type="button" className="cb-button cb-primary" disabled={saving || !changed} onClick={() => void session.save(conflict)} {...(!conflict && { 'aria-keyshortcuts': 'Shift+S', title: 'Shift+S' })} data-cy="cerebloom-save">
           {saving ? words.saving : conflict ? words.replace : words.save}
         </button>
-        <button type="button" className="cb-button" disabled={saving} onClick={() => void session.discard()} data-cy="cerebloom-discard">{words.discard}</button>
+        <button type="button" className="cb-button" disabled={saving} onClick={() => void session.discard()} aria-keyshortcuts="Shift+D" title="Shift+D" data-cy="cerebloom-discard">{words.discard}</button>
       </div>
     </section>
   );

@@ -1,4 +1,5 @@
 import { useState } from 'react';
+import { copyText } from './copy-text.ts';
 import { MESSAGES } from './messages.ts';
 import type { Explanation, Language } from './messages.ts';
 
@@ -15,7 +16,7 @@ interface ProblemProps {
 export function Problem({ language, code, detail, explanation, signIn }: ProblemProps) {
   const messages = MESSAGES[language];
   const [copied, setCopied] = useState(false);
-  const copy = () => navigator.clipboard.writeText(`${code}: ${detail}`).then(() => setCopied(true));
+  const copy = async () => setCopied(await copyText(`${code}: ${detail}`));
   return (
     <div className="cb-problem" role="alert" data-cy="cerebloom-problem" data-code={code}>
       <p className="cb-strong">{explanation.what}</p>
@@ -24,7 +25,7 @@ export function Problem({ language, code, detail, explanation, signIn }: Problem
       <p className="cb-row">
         {signIn && <a className="cb-button cb-primary" href={`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`}>{messages.signIn}</a>}
         <code>{code}</code>
-        <button type="button" className="cb-button" onClick={copy}>{copied ? messages.copied : messages.copyCode}</button>
+        <button type="button" className="cb-button" onClick={() => void copy()}>{copied ? messages.copied : messages.copyCode}</button>
       </p>
     </div>
   );

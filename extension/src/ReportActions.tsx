@@ -1,5 +1,6 @@
 import { useState } from 'react';
 import type { Run, RunResult } from '../../inference-server/src/contract/runs.ts';
+import { copyText } from './copy-text.ts';
 import { fetchInstance, saveFile } from './download.ts';
 import { ApiError } from './inference-api.ts';
 import { explain, MESSAGES } from './messages.ts';
@@ -16,7 +17,7 @@ interface Props {
 export function ReportActions({ language, run, result }: Props) {
   const messages = MESSAGES[language];
   const [said, setSaid] = useState('');
-  const copy = () => navigator.clipboard.writeText(reportText(language, run, result)).then(() => setSaid(messages.copied), () => setSaid(messages.notCopied));
+  const copy = async () => setSaid(await copyText(reportText(language, run, result)) ? messages.copied : messages.notCopied);
   const saveDicom = async (name: string, seriesUid: string, instanceUid: string) => {
     setSaid('');
     try {
@@ -30,7 +31,7 @@ export function ReportActions({ language, run, result }: Props) {
   return (
     <div className="cb-stack">
       <div className="cb-row" role="group" aria-label={messages.takeAlong}>
-        <button type="button" className="cb-button" onClick={copy} data-cy="cerebloom-copy">{messages.copyReport}</button>
+        <button type="button" className="cb-button cb-wide" onClick={() => void copy()} aria-keyshortcuts="Shift+C" title="Shift+C" data-cy="cerebloom-copy">{messages.copyReport}</button>
         <button type="button" className="cb-button" onClick={() => void saveDicom('segmentation', result.segSeriesUid, result.segInstanceUid)} title={messages.downloadSeg} data-cy="cerebloom-seg">SEG</button>
         <button type="button" className="cb-button" onClick={() => void saveDicom('report', result.srSeriesUid, result.srInstanceUid)} title={messages.downloadSr} data-cy="cerebloom-sr">SR</button>
         <button type="button" className="cb-button" onClick={() => saveFile('measurements.csv', reportCsv(result), 'text/csv')} title={messages.downloadCsv} data-cy="cerebloom-csv">CSV</button>

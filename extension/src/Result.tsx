@@ -19,12 +19,14 @@ export function Result(props: PanelProps & { readonly run: Run; readonly result:
   const messages = MESSAGES[language];
   const { volumesMl, enhancingDiametersMm, confidence, missing, contrastByPixels, lesions, volumeIntervalMl, implausible } = result;
   const shown = state.overlay === 'shown';
+  // confidence was said of what the model drew
+  const corrected = run.review?.decision === 'edited';
   return (
     <div className="cb-stack">
       {missing.length > 0 && <p className="cb-warning">{fill(messages.missing, { sequences: formatSequences(language, missing) })}</p>}
       {contrastByPixels && contrastByPixels !== 'confirmed' && <p className="cb-warning" data-cy="cerebloom-contrast">{messages.contrastByPixels[contrastByPixels]}</p>}
       {(implausible ?? 0) >= IMPLAUSIBLE && <p className="cb-warning" data-cy="cerebloom-unlike">{messages.unlike}</p>}
-      {confidence < LOW_CONFIDENCE && volumesMl.total > 0 && <p className="cb-warning" data-cy="cerebloom-low">{messages.confidenceLow}</p>}
+      {confidence < LOW_CONFIDENCE && volumesMl.total > 0 && !corrected && <p className="cb-warning" data-cy="cerebloom-low">{messages.confidenceLow}</p>}
       {volumesMl.total === 0 && <p className="cb-strong">{messages.noTumour}</p>}
       <table className="cb-volumes" aria-label={messages.volumes}>
         <tbody>
@@ -58,7 +60,7 @@ export function Result(props: PanelProps & { readonly run: Run; readonly result:
       {enhancingDiametersMm && (
         <p className="cb-between">
           <span>{fill(messages.diameters, { longest: formatMm(language, enhancingDiametersMm.longest), perpendicular: formatMm(language, enhancingDiametersMm.perpendicular) })}
-            {enhancingDiametersMm.imageNumber !== undefined && <span className="cb-note"> {fill(messages.onImage, { number: enhancingDiametersMm.imageNumber })}</span>}</span>
+            {enhancingDiametersMm.imageNumber !== undefined && <>{' '}<span className="cb-note">{fill(messages.onImage, { number: enhancingDiametersMm.imageNumber })}</span></>}</span>
           {enhancingDiametersMm.centre && (
             <button type="button" className="cb-icon" onClick={onJumpToDiameters} disabled={!shown} aria-label={messages.jumpToDiameters} title={messages.jumpToDiameters} data-cy="cerebloom-diameters">
               <Target />
@@ -78,16 +80,18 @@ export function Result(props: PanelProps & { readonly run: Run; readonly result:
         </p>
       )}
       <OverlayControls {...props} />
-      <ConfidenceNote language={language} result={result} />
+      {!corrected && <ConfidenceNote language={language} result={result} />}
       <UncertaintyMap {...props} />
       {state.overlay === 'loading' && <p role="status">{messages.overlayLoading}</p>}
       {state.overlayFailure && (
         <>
           <Problem language={language} code={state.overlayFailure.code} detail={state.overlayFailure.detail} explanation={explain(language, state.overlayFailure.code, null)} />
-          <button type="button" className="cb-button" onClick={onShow}>{messages.showAgain}</button>
+          {state.overlayFailure.code === 'RESULT_NOT_FOUND'
+            ? <SegmentAgain {...props} />
+            : <button type="button" className="cb-button" onClick={onShow}>{messages.showAgain}</button>}
         </>
       )}
-      <Review session={props.review} language={language} run={run} model={run.result!} shown={shown} />
+      <Review session={props.review} language={language} run={run} model={run.result!} shown={shown} again={<SegmentAgain {...props} />} />
       <ReportActions language={language} run={run} result={result} />
       <p className="cb-note">
         {fill(messages.madeBy, { model: run.model.id, version: run.model.version })}<br />
@@ -98,6 +102,10 @@ export function Result(props: PanelProps & { readonly run: Run; readonly result:
     </div>
   );
 }
+
+/** For a result that is no longer stored. */
+const SegmentAgain = ({ language, onSegment }: PanelProps) =>
+  <button type="button" className="cb-button cb-primary cb-wide" onClick={onSegment} data-cy="cerebloom-segment-again">{MESSAGES[language].segmentAgain}</button>;
 
 const Eye = ({ closed }: { closed: boolean }) => (
   <svg viewBox="0 0 16 16" aria-hidden="true">

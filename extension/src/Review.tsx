@@ -1,4 +1,5 @@
 import { useState, useSyncExternalStore } from 'react';
+import type { ReactNode } from 'react';
 import type { Run, RunResult } from '../../inference-server/src/contract/runs.ts';
 import { EditCard } from './EditCard.tsx';
 import { explain, fill, formatDice, formatInstant, type Language } from './messages.ts';
@@ -15,10 +16,12 @@ interface ReviewProps {
   readonly model: RunResult;
   /** Whether the overlay is on screen. */
   readonly shown: boolean;
+  /** The way to make a result again that is no longer stored. */
+  readonly again: ReactNode;
 }
 
 /** The reader's decision: to take, taken, refused, or in the making. */
-export function Review({ session, language, run, model, shown }: ReviewProps) {
+export function Review({ session, language, run, model, shown, again }: ReviewProps) {
   const state = useSyncExternalStore(session.subscribe, session.state);
   const words = REVIEW_MESSAGES[language];
   const { failure, conflict, editing, rejecting, sending, reader } = state;
@@ -27,6 +30,7 @@ export function Review({ session, language, run, model, shown }: ReviewProps) {
     <div className="cb-stack" data-cy="cerebloom-decision">
       {conflict && <p className="cb-warning" role="alert" data-cy="cerebloom-conflict">{words.conflict}{editing && ` ${words.conflictEditing}`}</p>}
       {failure && <Problem language={language} code={failure.code} detail={failure.detail} explanation={explain(language, failure.code, failure.status)} signIn={failure.status === 401} />}
+      {failure?.code === 'RESULT_NOT_FOUND' && !editing && again}
       {run.review && <Decided language={language} run={run} model={model} />}
       {editing
         ? <EditCard session={session} language={language} editing={editing} conflict={conflict} model={model} />
@@ -36,7 +40,7 @@ export function Review({ session, language, run, model, shown }: ReviewProps) {
             ? (
               <div className="cb-row">
                 {run.review
-                  ? <button type="button" className="cb-button" disabled={sending} onClick={() => void session.undo()} data-cy="cerebloom-undo">{words.undo}</button>
+                  ? <button type="button" className="cb-button" disabled={sending} onClick={() => void session.undo()} aria-keyshortcuts="Shift+Z" title="Shift+Z" data-cy="cerebloom-undo">{words.undo}</button>
                   : <button type="button" className="cb-button" disabled={sending} onClick={() => void session.accept()} aria-keyshortcuts="Shift+A" title="Shift+A" data-cy="cerebloom-accept">{words.accept}</button>}
                 <button type="button" className="cb-button" disabled={sending || !shown} onClick={() => void session.edit()} aria-keyshortcuts="Shift+E" title={shown ? 'Shift+E' : words.tooEarly} data-cy="cerebloom-edit">{words.edit}</button>
                 {!run.review && <button type="button" className="cb-button" disabled={sending} onClick={() => session.askForReason(true)} aria-keyshortcuts="Shift+R" title="Shift+R" data-cy="cerebloom-reject">{words.reject}</button>}

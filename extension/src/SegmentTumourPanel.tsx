@@ -1,10 +1,13 @@
+import { useSyncExternalStore } from 'react';
 import type { PriorResult } from '../../inference-server/src/contract/priors.ts';
 import type { Sequence } from '../../inference-server/src/domain/study.ts';
 import { Change } from './Change.tsx';
 import { ModelChoice } from './ModelChoice.tsx';
 import { Problem } from './Problem.tsx';
 import { Progress } from './Progress.tsx';
+import { OverlayControls } from './OverlayControls.tsx';
 import { Result } from './Result.tsx';
+import { Review } from './Review.tsx';
 import { SeriesChoice } from './SeriesChoice.tsx';
 import { explain, fill, formatDuration, MESSAGES } from './messages.ts';
 import type { Language } from './messages.ts';
@@ -39,9 +42,10 @@ export function SegmentTumourPanel(props: PanelProps) {
   const underWay = requesting || run?.state === 'queued' || run?.state === 'running';
   const ended = underWay ? null : run;
   const result = ended && resultInForce(ended);
+  const { editing } = useSyncExternalStore(props.review.subscribe, props.review.state);
   // With the same series and model the same result would come.
   const chosen = Object.keys(state.choice).length > 0 || state.modelId !== null;
-  const mayDiffer = !ended?.result || chosen || state.overlayFailure !== null;
+  const mayDiffer = !ended?.result || chosen || (state.overlayFailure !== null && state.overlayFailure.code !== 'RESULT_NOT_FOUND');
   const typicalSeconds = modelInUse(state)?.typicalSeconds ?? null;
   return (
     <section className="cb-panel" data-cy="cerebloom-panel" data-run-state={runState(state)} lang={language} aria-label={messages.title}>
@@ -51,6 +55,11 @@ export function SegmentTumourPanel(props: PanelProps) {
       )}
       {underWay
         ? <Progress {...props} />
+        // who draws needs the room: what they draw with, and the way to save it, are in view at once
+        : editing && ended?.result ? <>
+          <Review session={props.review} language={language} run={ended} model={ended.result} shown again={null} />
+          <OverlayControls {...props} />
+        </>
         : <>
           {ended && result && <Result {...props} run={ended} result={result} />}
           {ended && result && <Change {...props} run={ended} />}

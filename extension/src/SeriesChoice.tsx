@@ -30,6 +30,7 @@ export function SeriesChoice({ state, language, onChooseSeries, folded }: PanelP
       {SEQUENCES.map(sequence => {
         const series = images.find(({ seriesInstanceUid }) => seriesInstanceUid === uidOf(sequence));
         const chosen = choice[sequence] !== undefined;
+        // the last is what tells it from its likes, and the first to be read
         const reasons = chosen ? [choice[sequence] ? messages.chosenByYou : messages.leftOutByYou] : series?.reasons ?? [];
         const id = `cb-series-${sequence}`;
         return (
@@ -47,7 +48,7 @@ export function SeriesChoice({ state, language, onChooseSeries, folded }: PanelP
               ))}
             </select>
             <p id={`${id}-why`} className="cb-why" title={reasons.join('\n')}>
-              <span lang={chosen ? undefined : 'en'}>{reasons.join('; ')}</span>
+              <span lang={chosen ? undefined : 'en'}>{[...reasons].reverse().join('; ')}</span>
             </p>
           </div>
         );
@@ -64,23 +65,25 @@ export function SeriesChoice({ state, language, onChooseSeries, folded }: PanelP
 
 const describe = ({ seriesNumber, description }: IdentifiedSeries) => `${seriesNumber === null ? '' : `${seriesNumber} `}${description}`;
 
+/** Addresses of small pictures that came, by where they came from: the panel draws them anew after every run. */
+const pictures = new Map<string, string>();
+
 /** The middle slice; decoration, as the name beside it says what it is. */
 function Thumbnail({ study, series }: { readonly study: string; readonly series: IdentifiedSeries | undefined }) {
-  const [picture, setPicture] = useState<string>();
   const address = series?.middleInstanceUid
     && `/dicom-web/studies/${study}/series/${series.seriesInstanceUid}/instances/${series.middleInstanceUid}/rendered?viewport=${THUMBNAIL_PIXELS},${THUMBNAIL_PIXELS}`;
+  const [, redraw] = useState(0);
   useEffect(() => {
-    if (!address) return undefined;
-    let url: string | undefined;
+    if (!address || pictures.has(address)) return undefined;
     const leaving = new AbortController();
     // Orthanc refuses what an <img> says it accepts. Without a picture, the place stays dark.
-    fetch(address, { headers: signed({ accept: 'image/jpeg' }), signal: leaving.signal })
-      .then(async response => response.ok && setPicture(url = URL.createObjectURL(await response.blob())), () => undefined);
-    return () => {
-      leaving.abort();
-      if (url) URL.revokeObjectURL(url);
-      setPicture(undefined);
-    };
+    fetch(address, { headers: signed({ accept: 'image/jpeg' }), signal: leaving.signal }).then(async response => {
+      if (!response.ok) return;
+      pictures.set(address, URL.createObjectURL(await response.blob()));
+      redraw(count => count + 1);
+    }).catch(() => undefined);
+    return () => leaving.abort();
   }, [address]);
+  const picture = address && pictures.get(address);
   return picture ? <img className="cb-thumbnail" src={picture} alt="" /> : <span className="cb-thumbnail" />;
 }

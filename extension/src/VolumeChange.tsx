@@ -10,7 +10,7 @@ export function VolumeChange({ language, from, to, heading }: { readonly languag
   const messages = MESSAGES[language];
   const rows = [['total', messages.total], ['enhancing', messages.regions.enhancing], ['necrotic', messages.regions.necrotic], ['edema', messages.regions.edema]] as const;
   return (
-    <table className="cb-change" aria-label={agreement}>
+    <table className="cb-drawn" aria-label={agreement}>
       <thead><tr><th scope="col">mL</th><th scope="col">{columns.model}</th><th scope="col">{heading ?? columns.corrected}</th><th scope="col">{columns.change}</th></tr></thead>
       <tbody>
         {rows.map(([name, title]) => (

@@ -40,6 +40,7 @@ export const PANEL_STYLE = `
 .cb-model { grid-template-columns: 46px 1fr; }
 .cb-thumbnail { width: 44px; height: 44px; object-fit: contain; border-radius: 3px; background: #000; }
 .cb-between { display: flex; justify-content: space-between; align-items: center; gap: 8px; }
+.cb-between .cb-note { white-space: nowrap; }
 .cb-overlay input { flex: 1; min-width: 60px; accent-color: #5acce6; }
 .cb-overlay [aria-pressed="true"] { background: #5acce6; color: #04101c; }
 .cb-confidence > summary { cursor: pointer; }
@@ -91,10 +92,12 @@ export const PANEL_STYLE = `
 .cb-chip[aria-pressed="true"] { background: #5acce6; color: #04101c; border-color: #5acce6; font-weight: 600; }
 .cb-chip .cb-swatch { margin-right: 6px; border: 1px solid #04101c; }
 .cb-edit .cb-row { gap: 6px; }
-.cb-change { width: 100%; border-collapse: collapse; font-size: 12px; font-variant-numeric: tabular-nums; }
-.cb-change :is(th, td) { padding: 1px 0 1px 6px; text-align: right; font-weight: 400; white-space: nowrap; }
-.cb-change th:first-child { text-align: left; padding-left: 0; white-space: normal; }
-.cb-change thead th { color: #a9b6cc; }
+/* in view however small the screen */
+.cb-always { position: sticky; bottom: -10px; margin: 0 -8px -8px; padding: 8px; background: hsl(var(--popover)); }
+.cb-drawn { width: 100%; border-collapse: collapse; font-size: 12px; font-variant-numeric: tabular-nums; }
+.cb-drawn :is(th, td) { padding: 1px 0 1px 6px; text-align: right; font-weight: 400; white-space: nowrap; }
+.cb-drawn th:first-child { text-align: left; padding-left: 0; white-space: normal; }
+.cb-drawn thead th { color: #a9b6cc; }
 .cb-reasons { border: 0; margin: 0; padding: 0; display: flex; flex-direction: column; gap: 4px; }
 .cb-reasons legend { padding: 0 0 4px; font-weight: 600; }
 @media (prefers-reduced-motion: reduce) { .cb-bar > div { transition: none; } }

@@ -5,7 +5,7 @@ const en = {
   edit: 'Edit',
   reject: 'Reject',
   undo: 'Undo',
-  hotkeys: { accept: 'Accept the segmentation', edit: 'Edit the segmentation', reject: 'Reject the segmentation' },
+  hotkeys: { accept: 'Accept the segmentation', edit: 'Edit the segmentation', reject: 'Reject the segmentation', undo: 'Take the decision back', save: 'Save the correction', discard: 'Discard the correction' },
   noPermission: 'Your account may look at results, not decide on them.',
   reasons: {
     legend: 'Why is it rejected?',
@@ -55,7 +55,7 @@ const fr: ReviewMessages = {
   edit: 'Modifier',
   reject: 'Rejeter',
   undo: 'Revenir sur la décision',
-  hotkeys: { accept: 'Accepter la segmentation', edit: 'Modifier la segmentation', reject: 'Rejeter la segmentation' },
+  hotkeys: { accept: 'Accepter la segmentation', edit: 'Modifier la segmentation', reject: 'Rejeter la segmentation', undo: 'Revenir sur la décision', save: 'Enregistrer la correction', discard: 'Abandonner la correction' },
   noPermission: 'Votre compte permet de voir les résultats, pas de décider.',
   reasons: {
     legend: 'Pourquoi est-il rejeté ?',

@@ -178,7 +178,7 @@ export class ReviewSession {
   async save(replacing = false): Promise<void> {
     const { correction, edited } = this;
     const run = this.reviewed.run();
-    if (!correction || !edited || run?.id !== edited.runId || this.current.editing?.phase !== 'editing') return;
+    if (!correction || !edited || run?.id !== edited.runId || this.current.editing?.phase !== 'editing' || !this.isUnsaved()) return;
     if (replacing) this.revision = run.reviewRevision;
     this.setEditing({ phase: 'saving' });
     this.set({ failure: null, conflict: false });
@@ -201,13 +201,19 @@ export class ReviewSession {
   }
 
   async discard(): Promise<void> {
-    if (this.current.editing?.changed && !confirm(REVIEW_MESSAGES[currentLanguage()].discardQuestion)) return;
+    if (this.current.editing?.phase !== 'editing') return;
+    if (this.current.editing.changed && !confirm(REVIEW_MESSAGES[currentLanguage()].discardQuestion)) return;
     clearTimeout(this.keepTimer);
     await this.keeping;
     await this.dropDraft();
     this.close();
     this.set({ failure: null, conflict: false });
     await this.reviewed.showResult();
+  }
+
+  /** What failed no longer stands in the way. */
+  forgetFailure(): void {
+    this.set({ failure: null });
   }
 
   /** The study is left: what was drawn is kept. */

@@ -164,13 +164,19 @@ export async function loadDisplaySet(host: OhifHost, studyInstanceUid: string, s
     source!.deleteStudyMetadataPromise(`${source!.getConfig().name}:${studyInstanceUid}`);
     source!.deleteStudyMetadataPromise(studyInstanceUid);
   };
+  const gone = () => new ShowError('RESULT_NOT_FOUND', 'The stored segmentation is no longer in the study');
   forget();
+  let found: readonly unknown[];
   try {
-    await source!.retrieve.series.metadata({ StudyInstanceUID: studyInstanceUid, filters: { seriesInstanceUID: [seriesInstanceUid] }, madeInClient: true });
+    found = await source!.retrieve.series.metadata({ StudyInstanceUID: studyInstanceUid, filters: { seriesInstanceUID: [seriesInstanceUid] }, madeInClient: true });
+  } catch {
+    // OHIF's client fails in many ways, and says the same of each
+    throw new ShowError('OVERLAY_NOT_LOADED', 'The server did not give the segmentation');
   } finally {
     forget();
   }
-  return until(find, () => new ShowError('RESULT_NOT_FOUND', 'The stored segmentation is no longer in the study'), signal);
+  if (found.length === 0) throw gone();
+  return until(find, gone, signal);
 }
 
 function viewportsWithImages({ servicesManager: { services: { viewportGridService, cornerstoneViewportService } } }: OhifHost): readonly Viewport[] {

@@ -13,9 +13,11 @@ import { PRESENT_VIEWPORT } from './link-prior.ts';
 import { jumpToPoint, jumpToSegment } from './jump.ts';
 import { isInView, restoreLayout, toggleMpr } from './layouts.ts';
 import { hideUncertainty, showUncertainty } from './show-uncertainty.ts';
+import { copyText } from './copy-text.ts';
 import { currentLanguage, explain, fill, formatMl, MESSAGES } from './messages.ts';
 import { hideToast, openPanel, showToast } from './notify-reader.ts';
 import { progressLine } from './progress-line.ts';
+import { reportText } from './report-text.ts';
 import { resultInForce } from './reviewed-result.ts';
 import { ReviewSession } from './review-session.ts';
 import { INITIAL, reduce, runToShow } from './run-state.ts';
@@ -109,13 +111,14 @@ export class TumourSession {
     this.dispatch({ kind: 'run-requested' });
     await this.orRefuse(async () => {
       // The same work gives the same result, which the server knows; only one that was deleted is made again.
-      const force = overlayFailure?.code === 'RESULT_NOT_FOUND';
+      const force = [overlayFailure, this.review.state().failure].some(failure => failure?.code === 'RESULT_NOT_FOUND');
       const asked = await createRun({
         studyInstanceUid,
         ...(modelId && { model: modelId }),
         ...(Object.keys(choice).length > 0 && { series: choice }),
         ...(force && { force }),
       });
+      this.review.forgetFailure();
       this.take(asked);
       if (asked.id === run?.id) await this.showResult();
     });
@@ -258,6 +261,20 @@ export class TumourSession {
   jumpToDiameters(): void {
     const centre = this.resultInForce()?.enhancingDiametersMm?.centre;
     if (this.shownSegmentation && centre) jumpToPoint(this.host, this.shownSegmentation, centre);
+  }
+
+  /** By the key, which may be pressed while the panel is closed. */
+  async copyReport(): Promise<void> {
+    const { run } = this.current;
+    const result = this.resultInForce();
+    if (!run || !result) return;
+    const language = currentLanguage();
+    const messages = MESSAGES[language];
+    const copied = await copyText(reportText(language, run, result));
+    showToast(this.host, {
+      title: messages.copyReport, message: copied ? messages.copied : messages.notCopied, type: copied ? 'success' : 'error', duration: RESULT_TOAST_MS,
+      action: { label: messages.close, onClick: () => openPanel(this.host) },
+    });
   }
 
   styleOverlay(style: Partial<OverlayStyle>): void {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { completeOverlay, showSegmentation } from '../../../extension/src/show-segmentation.ts';
+import { completeOverlay, loadDisplaySet, showSegmentation } from '../../../extension/src/show-segmentation.ts';
 import { SEGMENTS } from '../../../inference-server/src/domain/label-map.ts';
 import type { OhifHost } from '../../../extension/ohif.d.ts';
 
@@ -12,6 +12,24 @@ function anEmptyViewer() {
   } as unknown as OhifHost;
   return { host, commands };
 }
+
+/** A viewer that knows no series yet; what its data source answers when it is asked for one. */
+const aViewerWhoseSource = (answer: () => Promise<readonly unknown[]>) => ({
+  servicesManager: { services: { displaySetService: { getDisplaySetsForSeries: () => [] } } },
+  extensionManager: { getActiveDataSource: () => [{ getConfig: () => ({ name: 'orthanc' }), deleteStudyMetadataPromise: () => undefined, retrieve: { series: { metadata: answer } } }] },
+}) as unknown as OhifHost;
+
+describe('a stored series', () => {
+  it('that is gone is named so at once', async () => {
+    const loading = loadDisplaySet(aViewerWhoseSource(async () => []), '1.2', '1.2.3', new AbortController().signal);
+    await expect(loading).rejects.toMatchObject({ code: 'RESULT_NOT_FOUND' });
+  });
+
+  it('that the server does not give is told as a failure to show it', async () => {
+    const loading = loadDisplaySet(aViewerWhoseSource(async () => { throw new Error('request failed'); }), '1.2', '1.2.3', new AbortController().signal);
+    await expect(loading).rejects.toMatchObject({ code: 'OVERLAY_NOT_LOADED' });
+  });
+});
 
 describe('showing a segmentation', () => {
   it('stops, and touches no viewport, when the reader leaves the study', async () => {
