@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Run, RunPage } from '../../inference-server/src/contract/runs.ts';
 import { freePort } from '../../launch/ports.ts';
 import { anOrthanc, hasOrthanc } from '../support/server.ts';
-import { aSmallStudy, type SmallStudy } from '../support/small-study.ts';
+import { aSmallStudy, sendTo, type SmallStudy } from '../support/small-study.ts';
 import { until } from '../support/until.ts';
 import { WholeSystem } from '../support/whole-system.ts';
 
@@ -51,6 +51,21 @@ describe.skipIf(!hasOrthanc)('routing, when parts are away', () => {
   const orthancIdOf = async (study: SmallStudy) =>
     ((await (await fetch(`${system.orthancUrl}/tools/lookup`, { method: 'POST', body: study.uid })).json()) as { ID: string; Type: string }[]).find(({ Type }) => Type === 'Study')!.ID;
 
+  const route = (...args: string[]): Promise<{ stdout: string; stderr: string }> =>
+    promisify(execFile)(process.execPath, ['--disable-warning=ExperimentalWarning', 'inference-server/src/cli/route.ts', ...args], { env: system.env }).catch((error: { stdout: string; stderr: string }) => error);
+  /** How often Orthanc's changes say so. */
+  const timesStable = async (study: SmallStudy): Promise<number> => {
+    const id = await orthancIdOf(study);
+    const { Changes } = await (await fetch(`${system.orthancUrl}/changes?limit=100000`)).json() as { Changes: { ChangeType: string; ID: string }[] };
+    return Changes.filter(({ ChangeType, ID }) => ChangeType === 'StableStudy' && ID === id).length;
+  };
+  /** All that Orthanc has told so far; a study waits until it is stable. */
+  const everythingIsJudged = () => until('everything is judged', async () => {
+    const { Last } = await (await fetch(`${system.orthancUrl}/changes?last`)).json() as { Last: number };
+    const { position } = await system.db.selectFrom('cursors').select('position').where('name', '=', 'orthanc-changes').executeTakeFirstOrThrow();
+    return (position >= Last && (await system.db.selectFrom('routing_candidates').selectAll().execute()).length === 0) || undefined;
+  }, 60_000);
+
   it('processes each of the studies once that came while the gateway was down', async () => {
     await until('the gateway has read the feed', async () => await system.db.selectFrom('cursors').selectAll().where('name', '=', 'orthanc-changes').executeTakeFirst(), 20_000);
     await system.part('gateway').kill();
@@ -61,19 +76,44 @@ describe.skipIf(!hasOrthanc)('routing, when parts are away', () => {
     expect(await sopInstances(system.orthancUrl, 'SEG')).toBe(20);
   });
 
-  it('runs nothing for own results, for the same study again, nor for the same change told ten times', async () => {
+  it('runs nothing for own results, for the same study again, nor when Orthanc calls it stable ten times', async () => {
     const study = aSmallStudy('while the gateway is down 0');
     await system.send(study);
-    const id = await orthancIdOf(study);
-    for (let n = 0; n < 10; n++) {
-      // each forces Orthanc to call it stable once more
-      await fetch(`${system.orthancUrl}/studies/${id}/metadata/1024`, { method: 'PUT', body: String(n) });
-      await system.db.insertInto('routing_candidates').values({ orthanc_study_id: id, seen_at_ms: n, available_at_ms: 0, attempts: 0 })
-        .onConflict(conflict => conflict.column('orthanc_study_id').doUpdateSet({ seen_at_ms: n })).execute();
-      await delay(300);
+    await until('Orthanc calls it stable again', async () => await timesStable(study) > 1 || undefined, 30_000);
+    for (const again of study.series.t1.slice(0, 10)) {
+      const before = await timesStable(study);
+      await sendTo(system.orthancUrl, [again]);
+      await until('Orthanc calls it stable once more', async () => await timesStable(study) > before || undefined, 30_000);
     }
-    await until('everything is judged', async () => (await system.db.selectFrom('routing_candidates').selectAll().execute()).length === 0 || undefined, 20_000);
+    expect(await timesStable(study)).toBeGreaterThan(10);
+    await everythingIsJudged();
     expect(await runsOf(study)).toHaveLength(1);
+  });
+
+  it('misses no study whose Orthanc is killed before it calls it stable', async () => {
+    const study = aSmallStudy('Orthanc dies before it is stable');
+    await system.send(study);
+    await system.part('orthanc').kill();
+    await system.part('orthanc').start();
+    expect(await timesStable(study)).toBe(0);
+    expect(await ended(study)).toMatchObject([{ state: 'completed' }]);
+    await everythingIsJudged();
+    expect(await runsOf(study)).toHaveLength(1);
+  });
+
+  it('lets the whole study supersede the part of it that was there when Orthanc was killed', async () => {
+    const study = aSmallStudy('Orthanc dies while it arrives');
+    await sendTo(system.orthancUrl, [...study.series.t1, ...study.series.t1ce.slice(0, 12)]);
+    await system.part('orthanc').kill();
+    await system.part('orthanc').start();
+    await ended(study);
+    await system.send(study);
+    const [newest, ...earlier] = await until('the whole study is segmented', async () => {
+      const runs = await ended(study);
+      return runs[0]!.result?.missing.length === 0 ? runs : undefined;
+    }, 60_000);
+    expect(newest).toMatchObject({ state: 'completed' });
+    for (const { state } of earlier) expect(['superseded', 'failed', 'skipped']).toContain(state);
   });
 
   it('fails a run whose study is deleted while it waits, and leaves no result without its images', async () => {
@@ -135,12 +175,23 @@ describe.skipIf(!hasOrthanc)('routing, when parts are away', () => {
     await delay(1_500);
   });
 
+  it('starts with no rules that are wrong, and says what is', async () => {
+    const right = system.env.ROUTING_FILE!;
+    system.env.ROUTING_FILE = system.write('wrong.json', '{"rules": [{"name": "all", "when": {}, "action": "segmant"}]}');
+    await expect(system.addGateway('a gateway with wrong rules')).rejects.toThrow(/wrong\.json: rules\.0\.action/);
+    expect((await route('check')).stderr).toContain('rules.0.action');
+    system.env.ROUTING_FILE = right;
+    expect((await route('check')).stdout).toContain('is good: not these, tumour');
+  });
+
   it('explains what a rule would do, and why', async () => {
-    const { stdout } = await promisify(execFile)(process.execPath, ['--disable-warning=ExperimentalWarning', 'inference-server/src/cli/route.ts', 'explain', aSmallStudy('with other rules').uid], { env: system.env });
+    const { stdout } = await route('explain', aSmallStudy('with other rules').uid);
     expect(stdout).toContain('no   StationName: wants "nobody", is absent');
     expect(stdout).toContain('yes  Modality: wants "MR", is "MR"');
     expect(stdout).toContain('Rule "tumour" decides: segment, results go to pacs');
     expect(stdout).toContain('Already decided on these images: skip by rule "none"');
+    expect(await runsOf(aSmallStudy('with other rules'))).toHaveLength(1);
+    expect((await route('explain', '1.2.3')).stderr).toContain('No study with this StudyInstanceUID is stored');
   });
 
   it('misses nothing when Orthanc\'s index is restored from a backup and has gone on since, and leaves alone what it left alone before', async () => {

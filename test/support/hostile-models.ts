@@ -10,7 +10,7 @@ const numbers = (length: number) => new Uint8Array(new Float32Array(length).buff
  * between (`large`).
  */
 export function writeHostileModel(models: string, id: 'endless' | 'large'): void {
-  const width = id === 'large' ? 20_000 : 4;
+  const width = id === 'large' ? 200_000 : 4;
   const half = id === 'large' ? 0 : 12;
   const kernel = 2 * half + 1;
   const shape = { kernel_shape: [kernel, kernel, kernel], pads: Array.from({ length: 6 }, () => half) };
