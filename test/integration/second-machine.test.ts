@@ -60,6 +60,22 @@ describe.skipIf(!hasPostgres || !hasOrthanc || !hasMlflow || !hasMlflowPostgresD
     expect(new Set((await system.db.selectFrom('runs').select('patient_pseudonym').where('state', '=', 'completed').execute()).map(row => row.patient_pseudonym)).size).toBe(10);
   }, 240_000);
 
+  it.each(['orthanc', 'mlflow', 'postgres'])('leave exactly one result of every run when %s is killed while one is computed', async victim => {
+    system.restartWhatEnds(['orthanc', 'mlflow']);
+    const before = await completedInStatistics(system);
+    const letGo = holdNextRun();
+    const running = await request(`${victim} dies`, 0);
+    await isRunning(running.id);
+    await system.part(victim).kill();
+    letGo();
+    await system.part(victim).start();
+    const next = await request(`after ${victim} has died`, 1);
+    const faults = [];
+    for (const run of [running, next]) faults.push(...await faultsOf(system, await system.ended(run.id)));
+    expect(faults).toEqual([]);
+    expect(await completedInStatistics(system)).toBe(before + 2);
+  });
+
   it('show the picture of a result whichever worker computed it and whichever gateway is asked', async () => {
     const run = await system.ended((await request('a picture', 0)).id);
     for (const gateway of [0, 1]) {
