@@ -348,6 +348,8 @@ export class TumourSession {
         const complete = await this.repairOverlay() && isFilled(this.host);
         if (performance.now() - this.arrangedAt! > (complete ? SETTLING_MS : FILLING_MS)) return;
         await new Promise(resolve => setTimeout(resolve, LOOK_AGAIN_MS));
+        // the mode was left
+        if (!this.current.studyInstanceUid) return;
       }
     } finally {
       this.arrangedAt = null;
