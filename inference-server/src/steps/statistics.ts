@@ -216,6 +216,22 @@ export const stepsOf = (days: readonly string[], step: number): string[][] => {
 const sumOf = (of: Days, days: readonly string[]): Tally => (days.length === 1 ? of.get(days[0]!) ?? EMPTY_TALLY : combineTallies(tallies(of, days)));
 const tallies = (of: Days, days: readonly string[]): Tally[] => days.flatMap(day => of.get(day) ?? []);
 
+/** The last sum of many, by the first of them. */
+const sums = new WeakMap<Tally, { readonly parts: readonly Tally[]; readonly sum: Tally }>();
+const FEW = 8;
+
+/** `combineTallies`; where only a few of the same days have changed since, by what they changed. */
+function sumOfMany(parts: readonly Tally[]): Tally {
+  const known = parts[0] && sums.get(parts[0]);
+  const changed = known?.parts.length === parts.length ? [...parts.keys()].filter(n => parts[n] !== known.parts[n]) : undefined;
+  if (known && changed?.length === 0) return known.sum;
+  const sum = known && changed && changed.length < FEW
+    ? combineTallies([known.sum, ...changed.map(n => parts[n]!)], changed.map(n => known.parts[n]!))
+    : combineTallies(parts);
+  if (parts[0]) sums.set(parts[0], { parts, sum });
+  return sum;
+}
+
 /**
  * The days up to `today`, and how their sum differs from as many days before them.
  * @param of tallies by day; a day without one had no runs.
@@ -223,8 +239,8 @@ const tallies = (of: Days, days: readonly string[]): Tally[] => days.flatMap(day
 export function trends(of: Days, today: string, dayCount: number, step = 1) {
   const days = daysUpTo(today, 2 * dayCount);
   const current = days.slice(dayCount);
-  const period = figuresOf(combineTallies(tallies(of, current)));
-  const previous = figuresOf(combineTallies(tallies(of, days.slice(0, dayCount))));
+  const period = figuresOf(sumOfMany(tallies(of, current)));
+  const previous = figuresOf(sumOfMany(tallies(of, days.slice(0, dayCount))));
   return {
     from: current[0]!,
     to: today,

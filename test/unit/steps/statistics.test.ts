@@ -82,6 +82,22 @@ describe('trends', () => {
   const day = (runs: CountedRun[]) => sumOf(runs);
   const took = (s: number) => ({ startedAt: '2026-03-01T10:00:00.000Z', finishedAt: new Date(Date.UTC(2026, 2, 1, 10, 0, s)).toISOString() });
 
+  it('are the same whether asked for the first time or again after days have changed, in any order', () => {
+    const days = daysUpTo('2026-03-20', 40);
+    fc.assert(fc.property(
+      fc.array(AnyEndedRun, { minLength: 40, maxLength: 40 }), fc.array(fc.array(fc.tuple(fc.nat(39), fc.option(AnyEndedRun)), { minLength: 1, maxLength: 12 }), { maxLength: 5 }),
+      (runs, rounds) => {
+        const of = new Map(days.map((date, n) => [date, day([runs[n]!])]));
+        trends(of, '2026-03-20', 20);
+        for (const changes of rounds) {
+          for (const [n, run] of changes) if (run) of.set(days[n]!, day([runs[n]!, run])); else of.delete(days[n]!);
+          const inOrder = new Map(days.flatMap(date => (of.has(date) ? [[date, of.get(date)!] as const] : [])));
+          const anew = new Map([...inOrder].map(([date, tally]) => [date, { ...tally }]));
+          expect(trends(inOrder, '2026-03-20', 20)).toEqual(trends(anew, '2026-03-20', 20));
+        }
+      }), { numRuns: 60 });
+  });
+
   it('list every day of the period, days without runs included', () => {
     const of = trends(new Map([['2026-03-01', day([anEndedRun()])]]), '2026-03-02', 3);
     expect(of.days.map(({ date, runs }) => [date, runs])).toEqual([['2026-02-28', 0], ['2026-03-01', 1], ['2026-03-02', 0]]);
