@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import type { Bench, BenchResult } from './bench-result.ts';
 import { skipped } from './bench-result.ts';
 
-const BENCHES = ['run', 'native', 'read-series', 'write-seg', 'register', 'align', 'infer', 'statistics', 'export', 'publish', 'workers', 'load'] as const;
+const BENCHES = ['run', 'native', 'read-series', 'write-seg', 'register', 'align', 'infer', 'statistics', 'export', 'publish', 'workers', 'load', 'endurance'] as const;
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean', default: false } } });
 const unknown = positionals.find(name => !(BENCHES as readonly string[]).includes(name));

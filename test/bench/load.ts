@@ -4,13 +4,13 @@ import { underLoad } from '../load/under-load.ts';
 import { skipped, type Bench } from './bench-result.ts';
 
 const RATE = 1_000;
-/** 200 runs, 500 who follow them, 1,000 requests a second for statistics, all at once, on this machine's SQLite. */
+/** 200 studies, 500 who follow their runs, 1,000 requests a second for statistics, all at once, on this machine's SQLite. */
 export const bench: Bench = async () => {
   if (!existsSync(ORTHANC_BINARY)) {
     skipped('load', 'Orthanc is not installed');
     return [];
   }
-  const { runs, streams, statistics, liveMs, gatewayMiB, seconds } = await underLoad({ database: 'sqlite', studies: 10, models: 20, clients: 500, rate: RATE, seconds: 20 });
+  const { runs, streams, statistics, liveMs, gatewayMiB, seconds } = await underLoad({ database: 'sqlite', studies: 200, models: 1, clients: 500, rate: RATE, seconds: 20 });
   const unfinished = runs.filter(({ state }) => state !== 'completed').length;
   for (const fault of new Set(streams.faults)) process.stderr.write(`a stream: ${fault}\n`);
   return [
