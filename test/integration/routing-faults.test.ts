@@ -116,6 +116,20 @@ describe.skipIf(!hasOrthanc)('routing, when parts are away', () => {
     for (const { state } of earlier) expect(['superseded', 'failed', 'skipped']).toContain(state);
   });
 
+  it('lets a T1ce that comes late make a new result, which supersedes the one without it', async () => {
+    const study = aSmallStudy('T1ce comes late', 'Doe^Jane', 50);
+    await sendTo(system.orthancUrl, [...study.series.t1, ...study.series.t2, ...study.series.flair]);
+    const [without] = await ended(study);
+    expect(without).toMatchObject({ state: 'completed', result: { missing: ['t1ce'] } });
+    await sendTo(system.orthancUrl, study.series.t1ce);
+    const [newest, older] = await until('both are there', async () => {
+      const runs = await ended(study);
+      return runs.length === 2 ? runs : undefined;
+    }, 60_000);
+    expect(newest).toMatchObject({ state: 'completed', result: { missing: [] } });
+    expect(older).toMatchObject({ id: without!.id, state: 'superseded', error: { message: expect.stringContaining(newest!.id) } });
+  });
+
   it('fails a run whose study is deleted while it waits, and leaves no result without its images', async () => {
     for (const name of ['worker', 'worker2']) await system.part(name).kill();
     const study = aSmallStudy('deleted while queued');

@@ -21,15 +21,15 @@ export interface SmallStudy {
   readonly series: Record<Sequence, Uint8Array[]>;
 }
 
-/** A brain without skull, a ball of 72 mm with a ball of tumour, coarse enough that a run takes a moment. */
-export function aSmallStudy(name: string, patientName = 'Doe^Jane'): SmallStudy {
+/** A brain without skull, a ball of 72 mm (or as large as a brain) with a ball of tumour, coarse enough that a run takes a moment. */
+export function aSmallStudy(name: string, patientName = 'Doe^Jane', radiusMm = 36): SmallStudy {
   const patient = { studyUid: deriveUid('study', 'test', name), name: patientName, id: `PATIENT-${name}`, comment: '' };
   const series = Object.fromEntries(PROTOCOLS.map(protocol => {
     const { brain, tumour } = TISSUE[protocol.sequence];
     const stored = new Uint16Array(SHAPE[0] * SHAPE[1] * SHAPE[2]);
     for (let n = 0; n < stored.length; n++) {
       const [z, y, x] = [Math.floor(n / 1024) * STEP_MM - 57.5, (Math.floor(n / 32) % 32) * STEP_MM - 77.5, (n % 32) * STEP_MM - 77.5];
-      if (Math.hypot(x, y, z) < 36) stored[n] = Math.hypot(x - 14, y, z) < 12 ? tumour : brain + ((n * 7919) % 60);
+      if (Math.hypot(x, y, z) < radiusMm) stored[n] = Math.hypot(x - 14, y, z) < 12 ? tumour : brain + ((n * 7919) % 60);
     }
     return [protocol.sequence, [...encodeSeries(protocol, { geometry: SMALL_GRID, stored }, patient)].map(({ bytes }) => bytes)];
   })) as SmallStudy['series'];
