@@ -3,11 +3,10 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Dialog, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
-import { voxelToPatient, type Vec3 } from '../../inference-server/src/domain/geometry.ts';
 import type { Run } from '../../inference-server/src/contract/runs.ts';
 import { accessibilityFaults } from '../support/axe.ts';
 import { findChromium, launchBrowser } from '../support/browser.ts';
-import { planeOf } from '../support/overlay.ts';
+import { distanceMm, drag as dragIn, labelsShownIn, placeOf, pointOf, type Place, type Stroke } from '../support/drawing.ts';
 import { readSegmentation } from '../support/read-segmentation.ts';
 import { allFiles, aSmallStudy, sendTo, SMALL_GRID } from '../support/small-study.ts';
 
@@ -19,6 +18,13 @@ const panel = '[data-cy="cerebloom-panel"]';
 const editing = `${panel} [data-cy="cerebloom-editing"]`;
 const VIEWPORT = 'cerebloom-t1ce';
 const RADIUS_MM = 12;
+const OEDEMA = 2;
+/** Half a voxel's diagonal of doubt at a brush's edge. */
+const EDGE_MM = 3.6;
+const SLICE_MM = 5;
+
+/** A voxel as seen from where a stroke was. */
+interface Spot { readonly away: number; readonly inSlice: boolean }
 
 describe.skipIf(!chromium)('reviewing a result in the viewer', { timeout: 2 * LOAD_MS }, () => {
   const study = aSmallStudy('review in the viewer', 'Ibsen^Ida');
@@ -29,8 +35,7 @@ describe.skipIf(!chromium)('reviewing a result in the viewer', { timeout: 2 * LO
   /** What the page asked, and what is answered from now on. */
   const questions: string[] = [];
   let answerYes = true;
-  /** The middle of the stroke, patient space, mm. */
-  let stroke: { from: Vec3; to: Vec3 };
+  let stroke: Stroke;
 
   const picture = (of: Page, name: string) => of.screenshot({ path: join(PICTURES, `${name}.png`) });
   const api = async <T>(path: string, init: RequestInit = {}): Promise<T> => {
@@ -54,17 +59,8 @@ describe.skipIf(!chromium)('reviewing a result in the viewer', { timeout: 2 * LO
     await of.waitForSelector(`${editing} [data-cy="draw-enhancing"]`, { timeout: LOAD_MS });
     await of.fill('[data-cy="cerebloom-radius"]', String(RADIUS_MM));
   };
-  /** A stroke with the mouse from one place of the viewport to another, as shares of its size. */
-  const drag = async (of: Page, from: readonly [number, number], to: readonly [number, number]) => {
-    const plane = await planeOf(of, VIEWPORT);
-    const at = ([across, down]: readonly [number, number], steps = 0) => of.mouse.move(plane.x + across * plane.width, plane.y + down * plane.height, { steps });
-    const mm = ([across, down]: readonly [number, number]) =>
-      [0, 1, 2].map(axis => plane.originMm[axis]! + across * plane.width * plane.rightMm[axis]! + down * plane.height * plane.downMm[axis]!) as unknown as Vec3;
-    await at(from);
-    await of.mouse.down();
-    await at(to, 12);
-    await of.mouse.up();
-    stroke = { from: mm(from), to: mm(to) };
+  const drag = async (of: Page, from: Place, to: Place) => {
+    stroke = await dragIn(of, VIEWPORT, from, to);
   };
   const labelsOf = async (instanceUid: string) => {
     const [found] = await (await fetch(`${system.orthancUrl}/tools/lookup`, { method: 'POST', body: instanceUid })).json() as { ID: string }[];
@@ -78,6 +74,7 @@ describe.skipIf(!chromium)('reviewing a result in the viewer', { timeout: 2 * LO
     await vi.waitFor(async () => expect((await run()).state).toBe('completed'), { timeout: LOAD_MS, interval: 500 });
     browser = await launchBrowser(chromium!);
     page = await browser.newPage({ viewport: { width: 1440, height: 900 }, locale: 'en-GB' });
+    page.setDefaultTimeout(LOAD_MS);
     page.on('pageerror', error => {
       // stock OHIF's, where an image comes after its viewport has gone
       if (!error.message.startsWith('The stack viewport has been destroyed') || error.stack?.includes('/plugins/')) faults.push(error.stack ?? error.message);
@@ -132,6 +129,31 @@ describe.skipIf(!chromium)('reviewing a result in the viewer', { timeout: 2 * LO
     expect(await accessibilityFaults(page, panel)).toEqual([]);
   });
 
+  it.each([
+    // the tumour is a ball of 12 mm around (14, 0, 0)
+    { tool: 'sphere', at: [-10, -8, 0], radiusMm: 12, changes: 'every voxel of the ball, in other slices too', label: OEDEMA, wanted: ({ away }: Spot) => away < 12 - EDGE_MM, allowed: ({ away }: Spot) => away < 12 + EDGE_MM },
+    { tool: 'eraser', at: [14, 0, 0], radiusMm: 7, changes: 'what is under it to nothing', label: 0, wanted: ({ away }: Spot) => away < 7 - EDGE_MM, allowed: ({ away, inSlice }: Spot) => inSlice && away < 7 + EDGE_MM },
+  ] as const)('draws with OHIF\'s $tool: $changes, and takes it back at a key', async ({ tool, at, radiusMm, label, wanted, allowed }) => {
+    await page.click('[data-cy="draw-edema"]');
+    await page.click(`[data-cy="tool-${tool}"]`);
+    await page.fill('[data-cy="cerebloom-radius"]', String(radiusMm));
+    const before = await labelsShownIn(page, VIEWPORT);
+    const place = await placeOf(page, VIEWPORT, at);
+    const { from } = await dragIn(page, VIEWPORT, place, place);
+    const spots = before.map((_, n): Spot => {
+      const [x, y, z] = pointOf(SMALL_GRID, n);
+      return { away: Math.hypot(x - from[0], y - from[1], z - from[2]), inSlice: Math.abs(z - from[2]) < SLICE_MM / 2 };
+    });
+    const now = () => labelsShownIn(page, VIEWPORT);
+    const changes = async () => (await now()).flatMap((value, n) => (value === before[n] ? [] : [{ value, ...spots[n]! }]));
+    await expect.poll(async () => (await changes()).length, { timeout: LOAD_MS }).toBeGreaterThan(3);
+    await picture(page, `6-${tool}`);
+    expect((await changes()).filter(({ value, ...spot }) => value !== label || !allowed(spot))).toEqual([]);
+    expect((await now()).filter((value, n) => wanted(spots[n]!) && value !== label)).toEqual([]);
+    await page.keyboard.press('Control+Z');
+    await expect.poll(async () => (await changes()).length, { timeout: LOAD_MS }).toBe(0);
+  });
+
   it('asks before the study is left with unsaved corrections, and stays where the reader says so', async () => {
     answerYes = false;
     questions.length = 0;
@@ -181,18 +203,10 @@ describe.skipIf(!chromium)('reviewing a result in the viewer', { timeout: 2 * LO
   it('stored the stroke where it was drawn, nothing elsewhere, and kept the model\'s own result', async () => {
     const { result, review } = await run();
     const [before, after] = [await labelsOf(result!.segInstanceUid), await labelsOf(review!.result!.segInstanceUid)];
-    const [, rows, columns] = SMALL_GRID.shape;
-    const distanceMm = (point: Vec3) => {
-      const along = stroke.to.map((mm, axis) => mm - stroke.from[axis]!);
-      const share = along.reduce((sum, mm, axis) => sum + mm * (point[axis]! - stroke.from[axis]!), 0) / along.reduce((sum, mm) => sum + mm * mm, 0);
-      const nearest = stroke.from.map((mm, axis) => mm + Math.min(1, Math.max(0, share)) * along[axis]!);
-      return Math.hypot(...point.map((mm, axis) => mm - nearest[axis]!));
-    };
     const { drawn, missed, strayed } = after.reduce((count, label, n) => {
-      const voxel: Vec3 = [Math.floor(n / (rows * columns)), Math.floor(n / columns) % rows, n % columns];
-      const mm = voxelToPatient(SMALL_GRID, voxel);
+      const mm = pointOf(SMALL_GRID, n);
       const inSlice = Math.abs(mm[2] - stroke.from[2]) < 2.5;
-      const away = distanceMm(mm);
+      const away = distanceMm(mm, stroke);
       // half a voxel's diagonal of doubt at the brush's edge
       if (inSlice && away < RADIUS_MM - 3.6) return { ...count, drawn: count.drawn + 1, missed: count.missed + (label === 3 ? 0 : 1) };
       return { ...count, strayed: count.strayed + (label !== before[n] && !(inSlice && away < RADIUS_MM + 3.6) ? 1 : 0) };
@@ -206,6 +220,7 @@ describe.skipIf(!chromium)('reviewing a result in the viewer', { timeout: 2 * LO
     const { volumesMl, agreement } = review!.result!;
     expect(Number(await page.getAttribute(`${panel} [data-cy="cerebloom-agreement"]`, 'data-dice-wt'))).toBe(agreement.dice.wt);
     expect(Number(await page.getAttribute(`${panel} [data-cy="volume-enhancing"]`, 'data-ml'))).toBe(volumesMl.enhancing);
+    expect(review!.result!.enhancingDiametersMm).toMatchObject({ centre: [expect.any(Number), expect.any(Number), expect.any(Number)], imageNumber: expect.any(Number) });
     const { reviews } = await api<{ reviews: { edited: number } }>('/mlops/statistics/daily');
     expect(reviews.edited).toBeGreaterThanOrEqual(1);
   });
@@ -217,6 +232,7 @@ describe.skipIf(!chromium)('reviewing a result in the viewer', { timeout: 2 * LO
       { encoding: 'utf8', env: { ...process.env, CEREBLOOM_HOME: system.home } }).trim();
     const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: 'en-GB' });
     const other = await context.newPage();
+    other.setDefaultTimeout(LOAD_MS);
     await startEditing(page);
     await drag(page, [0.55, 0.35], [0.6, 0.35]);
     await page.waitForSelector(`${editing}[data-kept="true"]`, { timeout: LOAD_MS });
