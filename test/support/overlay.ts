@@ -82,6 +82,24 @@ export function shareOfLargest({ originMm, rightMm, downMm }: ViewportPlane, { g
   return (counts[shown] ?? 0) / Math.max(...counts.filter(count => count > 0));
 }
 
+/** Which share of the pixels of one mask have the border of another within some pixels; both `[row * width + column]`. */
+export function shareAlongBorder(mask: Uint8Array, of: Uint8Array, width: number, withinPixels: number): number {
+  let [along, all] = [0, 0];
+  mask.forEach((painted, at) => {
+    if (!painted) return;
+    all++;
+    const here = of[at];
+    for (let down = -withinPixels; down <= withinPixels; down++) {
+      for (let right = -withinPixels; right <= withinPixels; right++) {
+        if ((of[at + down * width + right] ?? here) === here) continue;
+        along++;
+        return;
+      }
+    }
+  });
+  return along / all;
+}
+
 export function dice(a: Uint8Array, b: Uint8Array): number {
   let [both, sum] = [0, 0];
   a.forEach((value, n) => {

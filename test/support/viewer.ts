@@ -119,14 +119,20 @@ export class Viewer {
     }), viewportIds, { timeout: PATIENCE_MS });
   }
 
+  /** Waits until the viewports draw so many overlays over their images. */
+  async drawnIn(viewportIds: readonly string[], overlays: number): Promise<void> {
+    await this.page.waitForFunction(([ids, count]) => ids.every(id =>
+      (window as unknown as OhifWindow).services.cornerstoneViewportService.getCornerstoneViewport(id)?.getActors().length === 1 + count), [viewportIds, overlays] as const, { timeout: PATIENCE_MS });
+  }
+
   command(name: string, options?: object): Promise<void> {
     return this.page.evaluate(([command, given]) => { (window as unknown as OhifWindow).commandsManager.runCommand(command, given); }, [name, options] as const);
   }
 
-  /** The longest that one script of our plugins kept the page's thread, ms; 0 where none took part in a frame of over 50 ms. */
-  async longestOfOurs(): Promise<{ ms: number; what: string }> {
+  /** The scripts of our plugins that took part in frames of over 50 ms, the longest first; what OHIF does when they call it counts too. */
+  async slowScripts(): Promise<string[]> {
     const scripts = await this.page.evaluate(() => (window as unknown as { slowScripts: SlowScript[] }).slowScripts);
-    return scripts.filter(({ source }) => source.includes('/plugins/')).reduce((worst, { ms, what }) => (ms > worst.ms ? { ms, what } : worst), { ms: 0, what: '' });
+    return scripts.filter(({ source }) => source.includes('/plugins/')).sort((a, b) => b.ms - a.ms).map(({ ms, what }) => `${ms.toFixed(0)} ms ${what}`);
   }
 
   async picture(name: string): Promise<Buffer> {
@@ -187,7 +193,7 @@ export class Viewer {
   }
 
   /** Rendering in software takes its time: two equal pictures in a row. */
-  private async settled(name: string): Promise<Buffer> {
+  async settled(name: string): Promise<Buffer> {
     let before = await this.picture(name);
     for (let tries = 0; tries < 20; tries++) {
       await delay(1000);
