@@ -100,6 +100,7 @@ declare global {
       readonly eventTarget: EventTarget;
     };
     readonly cornerstoneTools?: {
+      readonly utilities: { readonly segmentation: { triggerSegmentationRender(): void } };
       readonly Enums: { readonly Events: { readonly SEGMENTATION_DATA_MODIFIED: string } };
     };
   }

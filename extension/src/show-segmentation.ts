@@ -76,8 +76,7 @@ export async function showSegmentation(host: OhifHost, stored: StoredSegmentatio
 
 /**
  * Lays a segmentation that OHIF has loaded over the viewports that fit and lack it: a layout comes and fills its viewports bit by bit,
- * and a viewport that is filled anew loses what lay over it. To be called again until it is complete: cornerstone's queue of overlays to
- * draw stops at an empty entry, which a layout that goes leaves behind, and goes on when it is asked for another.
+ * and a viewport that is filled anew loses what lay over it. To be called again until it is complete.
  * @param hidden segments that the reader does not want to see.
  * @returns whether it lies over all of them.
  */
@@ -101,6 +100,9 @@ export function completeOverlay(host: OhifHost, segmentationId: string, referenc
   }
   return complete;
 }
+
+/** Draws the overlays as they are now: cornerstone's queue for it stops at an empty entry, such as a layout leaves behind, until it is asked again. */
+export const drawOverlays = (): void => window.cornerstoneTools?.utilities.segmentation.triggerSegmentationRender();
 
 /** Reads the labels of a SEG, once. @throws ShowError */
 async function loadLabels({ servicesManager: { services } }: OhifHost, segmentation: DisplaySet): Promise<void> {

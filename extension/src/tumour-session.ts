@@ -23,7 +23,7 @@ import { ReviewSession } from './review-session.ts';
 import { INITIAL, reduce, runToShow } from './run-state.ts';
 import type { Comparison, Failure, OverlayStyle, PanelEvent, PanelState } from './run-state.ts';
 import {
-  completeOverlay, isFilled, offerToHangingProtocols, onLayoutChange, onStudyInView, removeSegmentation, setSegmentVisible, ShowError, showSegmentation,
+  completeOverlay, drawOverlays, isFilled, offerToHangingProtocols, onLayoutChange, onStudyInView, removeSegmentation, setSegmentVisible, ShowError, showSegmentation,
   studyInView, styleSegmentation, until, viewportsWith,
 } from './show-segmentation.ts';
 
@@ -156,6 +156,7 @@ export class TumourSession {
       showBeside(this.host, run.result.referenceSeriesUid, prior, signal).then(async segmentationId => {
         this.beside = { segmentationId, referenceSeriesUid: prior.referenceSeriesUid };
         this.drawOverlay();
+        this.keepOverlay();
         await this.overlaidIn([PRESENT_VIEWPORT]);
         await this.jumpToLargest();
         tell({ images: 'shown' });
@@ -346,6 +347,7 @@ export class TumourSession {
     try {
       for (;;) {
         const complete = await this.repairOverlay() && isFilled(this.host);
+        drawOverlays();
         if (performance.now() - this.arrangedAt! > (complete ? SETTLING_MS : FILLING_MS)) return;
         await new Promise(resolve => setTimeout(resolve, LOOK_AGAIN_MS));
         // the mode was left
