@@ -32,7 +32,7 @@ const IDENTIFY_PATIENCE_MS = 8000;
 const RESULT_TOAST_MS = 8000;
 /** Time in which a new layout may still fill its viewports anew, ms, and how often they are looked at meanwhile. */
 const SETTLING_MS = 3000;
-const LOOK_AGAIN_MS = 250;
+const LOOK_AGAIN_MS = 400;
 /** Time after which a viewport without images or overlay is not waited for any more: one may show a report, ms. */
 const FILLING_MS = 60_000;
 const ORDER = [...SEGMENTS].reverse();
@@ -346,9 +346,10 @@ export class TumourSession {
   private async lookAfterOverlay(): Promise<void> {
     try {
       for (;;) {
-        const complete = await this.repairOverlay() && isFilled(this.host);
-        drawOverlays();
-        if (performance.now() - this.arrangedAt! > (complete ? SETTLING_MS : FILLING_MS)) return;
+        const complete = await this.repairOverlay();
+        const sinceMs = performance.now() - this.arrangedAt!;
+        if (sinceMs > (complete && isFilled(this.host) ? SETTLING_MS : FILLING_MS)) return;
+        if (!complete || sinceMs < SETTLING_MS) drawOverlays();
         await new Promise(resolve => setTimeout(resolve, LOOK_AGAIN_MS));
         // the mode was left
         if (!this.current.studyInstanceUid) return;
