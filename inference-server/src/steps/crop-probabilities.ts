@@ -1,6 +1,6 @@
 import type { Vec3 } from '../domain/geometry.ts';
 import type { TumourProbabilities } from '../domain/probabilities.ts';
-import { gridOfBox } from './model-grid.ts';
+import { boxWhere, gridOfBox } from './model-grid.ts';
 
 /** Neighbours of a voxel take part in what is interpolated beside it. */
 const MARGIN = 1;
@@ -10,25 +10,12 @@ const MARGIN = 1;
  * a small part of the brain's box.
  * @param holds of the index of a voxel in one channel. @returns null where it holds of none.
  */
-export function boxWhere([n0, n1, n2]: Vec3, holds: (at: number) => boolean): { low: Vec3; size: Vec3 } | null {
-  let [low0, low1, low2, high0, high1, high2] = [n0, n1, n2, -1, -1, -1];
-  for (let a = 0, at = 0; a < n0; a++) {
-    for (let b = 0; b < n1; b++) {
-      for (let c = 0; c < n2; c++, at++) {
-        if (!holds(at)) continue;
-        if (a < low0) low0 = a;
-        if (a > high0) high0 = a;
-        if (b < low1) low1 = b;
-        if (b > high1) high1 = b;
-        if (c < low2) low2 = c;
-        if (c > high2) high2 = c;
-      }
-    }
-  }
-  if (high0 < 0) return null;
-  const low: Vec3 = [Math.max(0, low0 - MARGIN), Math.max(0, low1 - MARGIN), Math.max(0, low2 - MARGIN)];
-  const end: Vec3 = [Math.min(n0, high0 + 1 + MARGIN), Math.min(n1, high1 + 1 + MARGIN), Math.min(n2, high2 + 1 + MARGIN)];
-  return { low, size: [end[0] - low[0], end[1] - low[1], end[2] - low[2]] };
+export function boxAround(shape: Vec3, holds: (at: number) => boolean): { low: Vec3; size: Vec3 } | null {
+  const box = boxWhere(shape, holds);
+  if (!box) return null;
+  const low = (axis: 0 | 1 | 2) => Math.max(0, box.low[axis] - MARGIN);
+  const size = (axis: 0 | 1 | 2) => Math.min(shape[axis], box.high[axis] + MARGIN) - low(axis);
+  return { low: [low(0), low(1), low(2)], size: [size(0), size(1), size(2)] };
 }
 
 /** The part of the box in which the tumour lies, so that labelling need not look at the rest; null where there is none. */
@@ -36,7 +23,7 @@ export function aroundTumour({ kind, geometry, values }: TumourProbabilities): T
   const { shape } = geometry;
   const count = shape[0] * shape[1] * shape[2];
   // For regions at least one above a half, for classes the tumour likelier than not.
-  const box = boxWhere(shape, at => values[at]! + values[count + at]! + values[2 * count + at]! > 0.5);
+  const box = boxAround(shape, at => values[at]! + values[count + at]! + values[2 * count + at]! > 0.5);
   if (!box) return null;
   const { low, size } = box;
   const partCount = size[0] * size[1] * size[2];

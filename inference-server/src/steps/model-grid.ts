@@ -114,17 +114,20 @@ export function offsetOnLattice(grid: VolumeGeometry, part: VolumeGeometry, tole
   return aligned ? whole : null;
 }
 
-/** The box of the voxels that are not 0, in the grid's own axes; null where all are 0. Reads in memory order. */
-export function boxOfNonZero(voxels: Float32Array | Uint8Array, { shape: [slices, rows, columns] }: VolumeGeometry): Box | null {
+/** The box of the voxels that are not 0, in the grid's own axes; null where all are 0. */
+export const boxOfNonZero = (voxels: Float32Array | Uint8Array, { shape }: VolumeGeometry): Box | null => boxWhere(shape, at => voxels[at] !== 0);
+
+/** The smallest box with every voxel whose index `holds`, in the axes of `shape`; null where there is none. Reads in memory order. */
+export function boxWhere([slices, rows, columns]: Vec3, holds: (at: number) => boolean): Box | null {
   let [lowK, lowJ, lowI, highK, highJ, highI] = [slices, rows, columns, -1, -1, -1];
   for (let k = 0; k < slices; k++) {
     for (let j = 0; j < rows; j++) {
       const row = (k * rows + j) * columns;
       let i = 0;
-      while (i < columns && voxels[row + i] === 0) i++;
+      while (i < columns && !holds(row + i)) i++;
       if (i === columns) continue;
       let last = columns - 1;
-      while (voxels[row + last] === 0) last--;
+      while (!holds(row + last)) last--;
       if (k < lowK) lowK = k;
       highK = k;
       if (j < lowJ) lowJ = j;

@@ -2,7 +2,7 @@ import { voxelCount, type VolumeGeometry } from '../domain/geometry.ts';
 import type { LabelMap } from '../domain/label-map.ts';
 import type { Manifest } from '../domain/manifest.ts';
 import type { TumourProbabilities } from '../domain/probabilities.ts';
-import { boxWhere } from './crop-probabilities.ts';
+import { boxAround } from './crop-probabilities.ts';
 import { gridOfBox } from './model-grid.ts';
 import { toLabelMap } from './to-label-map.ts';
 
@@ -22,7 +22,7 @@ export function uncertaintyOf({ kind, geometry, values }: TumourProbabilities, r
     const p = kind === 'regions' ? values[at]! : values[at]! + values[count + at]! + values[2 * count + at]!;
     return Math.min(p, 1 - p);
   };
-  const box = boxWhere(shape, at => unsureOf(at) > UNCERTAINTY_LEVELS[0]);
+  const box = boxAround(shape, at => unsureOf(at) > UNCERTAINTY_LEVELS[0]);
   if (!box) return { geometry: reference, labels: new Uint8Array(voxelCount(reference)) };
   const { low, size } = box;
   const unsureCount = size[0] * size[1] * size[2];
