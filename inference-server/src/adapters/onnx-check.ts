@@ -45,9 +45,13 @@ export function checkAnswer({ tiling, output }: Manifest, size: Vec3, dims: read
   const expected = [output.order.length, ...answered];
   const found = dims.length === 5 && dims[0] === 1 ? dims.slice(1) : dims;
   if (found.length === expected.length && found.every((n, axis) => n === expected[axis])) return;
-  const what = `the model answers a tile of ${size.join(' × ')} with ${dims.join(' × ')}; ${output.order.length} channels of ${answered.join(' × ')} are expected`;
-  if (found.length === 4 && found[3] === output.order.length && found[0] === answered[0]) throw new ModelError('MODEL_OUTPUT', `${what}. Its channels come last: export the network with channels first`);
-  if (found.length === 4 && found[0] !== output.order.length) throw new ModelError('MODEL_OUTPUT', wrongCount(output, `${found[0]} (${what})`));
+  const what = `the model answers a tile of ${size.join(' × ')} with ${dims.join(' × ') || 'one number'}; ${output.order.length} channels of ${answered.join(' × ')} are expected`;
+  const [channels, ...grid] = found;
+  const coarser = size[0] / grid[0]!;
+  if (grid.length !== 3) throw new ModelError('MODEL_OUTPUT', `${what}. That is no value for each voxel: it does not segment, or outputName is that of another output`);
+  if (found[3] === output.order.length && channels === answered[0]) throw new ModelError('MODEL_OUTPUT', `${what}. Its channels come last: export the network with channels first`);
+  if (channels !== output.order.length) throw new ModelError('MODEL_OUTPUT', wrongCount(output, `${channels} (${what})`));
+  if (Number.isInteger(coarser) && coarser > 1 && grid.every((n, axis) => n * coarser === size[axis])) throw new ModelError('MODEL_OUTPUT', `${what}. Its answer is ${coarser} times coarser than the image: export the network with its last upsampling, or name the output of full size in outputName`);
   throw new ModelError('MODEL_OUTPUT', `tiling: ${what}. Where the answer is a part of the tile the tiling is of kind "valid"`);
 }
 
@@ -65,4 +69,34 @@ function tensorNamed(ports: readonly ort.InferenceSession.ValueMetadata[], name:
 
 function refuse(message: string): never {
   throw new ModelError('MODEL_INVALID', message);
+}
+
+const startsWith = (bytes: Uint8Array, start: readonly number[] | string): boolean => {
+  const wanted = typeof start === 'string' ? Buffer.from(start, 'latin1') : start;
+  return [...wanted].every((byte, at) => bytes[at] === byte);
+};
+const PYTORCH = 'is a checkpoint of PyTorch, which holds weights and no network: load it in Python and export it (torch.onnx.export; models/README.md, step 1)';
+/** What is often given in place of an ONNX file, by its first bytes. */
+const NO_ONNX: readonly (readonly [readonly number[] | string, string])[] = [
+  ['version https://git-lfs', 'is what Git LFS leaves in its place: run git lfs pull where it came from'],
+  ['PK\x03\x04', PYTORCH], [[0x80, 2], PYTORCH],
+  ['\x89HDF', 'is an HDF5 file, as Keras writes: convert it with tf2onnx'],
+  ['<', 'is a web page: the download went wrong'],
+  [[0x1f, 0x8b], 'is compressed: gunzip it'],
+  ['{', 'is JSON: give the ONNX file first, the manifest after --manifest'],
+];
+
+/** Why ONNX Runtime could not open a file, and what to do, in words. @param said its own message. */
+export function loadProblem(bytes: Uint8Array, said: string): string {
+  if (bytes.length === 0) return 'The model file is empty';
+  const other = NO_ONNX.find(([start]) => startsWith(bytes, start));
+  if (other) return `The model file ${other[1]}`;
+  if (/external data|external initializer|model_path must not be empty/i.test(said)) {
+    return 'The weights lie in a file of their own beside the ONNX file: give that file too and name it in the manifest (externalData), or export with the weights inside';
+  }
+  if (/under development|max supported IR version/i.test(said)) return 'The model file is of a newer opset or ONNX version than this ONNX Runtime reads: export it with an older one (opset_version=17)';
+  const [, operator] = /(?:No Op registered for|Fatal error: [\w.]*?:*|Could not find an implementation for) ?(\w+)/.exec(said) ?? [];
+  if (operator) return `The network uses an operator that ONNX Runtime does not have (${operator}): export it with operators of ONNX alone`;
+  if (/protobuf/i.test(said)) return 'ONNX Runtime cannot load the model file: it is cut off, damaged, or no ONNX file';
+  return 'ONNX Runtime cannot load the model file';
 }

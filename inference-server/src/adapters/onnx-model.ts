@@ -2,10 +2,10 @@ import { availableParallelism } from 'node:os';
 import * as ort from 'onnxruntime-node';
 import { ModelError } from '../domain/errors.ts';
 import type { Vec3 } from '../domain/geometry.ts';
-import type { Manifest } from '../domain/manifest.ts';
+import { networksOf, type Manifest } from '../domain/manifest.ts';
 import type { TumourModel } from '../flow/ports.ts';
 import { addScaled } from '../steps/add-scaled.ts';
-import { checkAnswer, checkPorts } from './onnx-check.ts';
+import { checkAnswer, checkPorts, loadProblem } from './onnx-check.ts';
 
 /** A file with weights that a network names instead of holding them. */
 export interface ExternalData {
@@ -30,10 +30,7 @@ export async function openSession(bytes: Uint8Array, threads: number, { external
       ...(externalData.length > 0 && { externalData: externalData.map(({ path, data }) => ({ path, data })) }),
     });
   } catch (cause) {
-    if (/external data|external initializer|model_path must not be empty/i.test(String(cause))) {
-      throw new ModelError('MODEL_INVALID', 'The weights lie in a file of their own beside the ONNX file: give that file too and name it in the manifest (externalData), or export with the weights inside', cause);
-    }
-    throw new ModelError('MODEL_INVALID', 'ONNX Runtime cannot load the model file', cause);
+    throw new ModelError('MODEL_INVALID', loadProblem(bytes, String(cause)), cause);
   }
 }
 
@@ -65,10 +62,12 @@ export class OnnxModel implements TumourModel {
   static async open(manifest: Manifest, networks: readonly Uint8Array[], threads: number, externalData: readonly ExternalData[] = []): Promise<OnnxModel> {
     const sessions: ort.InferenceSession[] = [];
     try {
-      for (const bytes of networks) {
-        const session = await openSession(bytes, threads, { externalData, keepsMemory: networks.length <= MOST_KEEPING });
-        sessions.push(session);
-        checkPorts(manifest, session);
+      for (const [at, bytes] of networks.entries()) {
+        await naming(networks.length > 1 ? networksOf(manifest)[at]?.file : undefined, async () => {
+          const session = await openSession(bytes, threads, { externalData, keepsMemory: networks.length <= MOST_KEEPING });
+          sessions.push(session);
+          checkPorts(manifest, session);
+        });
       }
     } catch (cause) {
       for (const session of sessions) await session.release();
@@ -80,14 +79,12 @@ export class OnnxModel implements TumourModel {
   async infer(input: Float32Array, size: Vec3, onEach: (answer: Float32Array) => void = () => {}): Promise<Float32Array> {
     const [first, ...others] = this.#sessions;
     const answer = await this.#run(first!, input, size);
-    let latest = answer;
+    onEach(answer);
     for (const [at, session] of others.entries()) {
-      const next = this.#run(session, input, size);
-      onEach(latest); // while the next network runs in threads of its own
-      latest = await next;
-      addScaled(answer, latest, at === others.length - 1 ? 1 / this.#sessions.length : 1);
+      const next = await this.#run(session, input, size);
+      onEach(next);
+      addScaled(answer, next, at === others.length - 1 ? 1 / this.#sessions.length : 1);
     }
-    if (others.length > 0) onEach(latest);
     return answer;
   }
 
@@ -112,6 +109,15 @@ export class OnnxModel implements TumourModel {
 
   async close(): Promise<void> {
     for (const session of this.#sessions) await session.release();
+  }
+}
+
+/** Says of which network of several an error is. */
+async function naming(file: string | undefined, open: () => Promise<void>): Promise<void> {
+  try {
+    await open();
+  } catch (error) {
+    throw file && error instanceof ModelError ? new ModelError(error.code, `${file}: ${error.message}`, error.cause) : error;
   }
 }
 
@@ -144,7 +150,11 @@ export async function dryRun(model: OnnxModel): Promise<string[]> {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     input[at] = state / 2 ** 31 - 1;
   }
-  const answer = await model.infer(input, size);
+  const answer = await model.infer(input, size).catch((error: unknown) => {
+    if (tiling.kind !== 'whole' || !(error instanceof ModelError && error.cause)) throw error;
+    const larger = [2, 4, 8, 16, 32].filter(n => n > tiling.multipleOf);
+    throw new ModelError('MODEL_OUTPUT', `tiling.multipleOf: ${error.message}. A network that halves its input n times wants sides that are multiples of 2 to the n: try ${larger.join(', ')}`, error.cause);
+  });
   if (!answer.every(Number.isFinite)) throw new ModelError('MODEL_OUTPUT', 'the model answers noise with values that are not finite');
   const within = answer.every(value => value >= -1e-4 && value <= 1 + 1e-4);
   if (output.activation === 'probabilities' && !within) {

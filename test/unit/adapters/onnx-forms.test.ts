@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ModelStore, sha256Of } from '../../../inference-server/src/adapters/model-store.ts';
 import type { Manifest } from '../../../inference-server/src/domain/manifest.ts';
-import { aManifest } from '../../support/networks.ts';
+import { writeOnnx, type OnnxGraph } from '../../../inference-server/src/adapters/onnx-writer.ts';
+import { aManifest, aPointwiseNetwork } from '../../support/networks.ts';
 
 const bytesOf = (name: string) => readFileSync(`test/fixtures/onnx/${name}`);
 const CLASSES = ['background', 'necrotic', 'edema', 'enhancing'] as const;
@@ -24,6 +25,14 @@ const add = (name: string, changes: Partial<Manifest> = {}, ...more: Buffer[]) =
   const bytes = bytesOf(`${name}.onnx`);
   return store.add(aManifest(bytes, changes), [bytes, ...more], null, 'someone', new Date());
 };
+
+const addBytes = (bytes: Uint8Array, changes: Partial<Manifest> = {}) => store.add(aManifest(bytes, changes), [bytes], null, 'someone', new Date());
+/** Answers with the first three channels of something made of the input. */
+const threeOf = (nodes: OnnxGraph['nodes'], rank = 5): Uint8Array => writeOnnx({
+  name: 'test', input: { name: 'x' }, output: { name: 'y' },
+  nodes: [...nodes, { operator: 'Conv', inputs: ['v', 'w'], output: rank === 5 ? 'y' : 'c', attributes: { kernel_shape: [1, 1, 1] } }, ...(rank === 5 ? [] : [{ operator: 'Flatten', inputs: ['c'], output: 'y' }])],
+  tensors: new Map([['w', { shape: [3, 4, 1, 1, 1], data: new Uint8Array(Float32Array.from({ length: 12 }, (_, n) => n - 5).buffer) }]]),
+});
 
 describe('a network as exporters leave it', () => {
   const FIXED = { kind: 'sliding' as const, size: [16, 24, 32] as [number, number, number], overlap: 0.5 };
@@ -83,5 +92,68 @@ describe('a network as exporters leave it', () => {
 
   it('that seems to end in a sigmoid where the manifest says logits is added with a note', async () => {
     expect((await add('sigmoid')).notes).toEqual([expect.stringMatching(/sigmoid.*"probabilities"/)]);
+  });
+});
+
+describe('a file that is no such network is told for what it is', () => {
+  const text = (words: string) => Buffer.from(words);
+  it.each<[string, Uint8Array, RegExp]>([
+    ['an empty one', text(''), /^The model file is empty/],
+    ['what Git LFS leaves in place of a file', text('version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n'), /git lfs pull/],
+    ['a checkpoint of PyTorch', text('PK\u0003\u0004archive/data.pkl'), /checkpoint of PyTorch.*torch\.onnx\.export/],
+    ['an old checkpoint of PyTorch', Buffer.of(0x80, 2, 0x8a, 10, 0x6c), /checkpoint of PyTorch/],
+    ['a file of Keras', Buffer.from('\x89HDF\r\n\x1a\n', 'latin1'), /HDF5.*tf2onnx/],
+    ['a web page', text('<!DOCTYPE html><html><body>Sign in</body></html>'), /web page.*download/],
+    ['a compressed file', Buffer.of(0x1f, 0x8b, 8, 0), /compressed.*gunzip/],
+    ['a manifest', text('{"id": "model"}'), /JSON/],
+  ])('%s', async (_, bytes, words) => {
+    await expect(addBytes(bytes)).rejects.toMatchObject({ code: 'MODEL_INVALID', message: expect.stringMatching(words) });
+  });
+
+  it('one that is cut off', async () => {
+    await expect(addBytes(bytesOf('open-sizes.onnx').subarray(0, 150))).rejects.toMatchObject({ message: expect.stringMatching(/ONNX Runtime cannot load the model file.*(cut off|damaged)/) });
+  });
+
+  it('one of an operator that ONNX Runtime does not have', async () => {
+    const bytes = threeOf([{ operator: 'DeformableAttention', inputs: ['x'], output: 'v' }]);
+    await expect(addBytes(bytes)).rejects.toMatchObject({ message: expect.stringMatching(/operator that ONNX Runtime does not have.*DeformableAttention/) });
+  });
+
+  it('one of a newer opset', async () => {
+    const bytes = Buffer.from(aPointwiseNetwork({ weights: [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]], bias: [0, 0, 0] }));
+    bytes[bytes.length - 1] = 99;
+    await expect(addBytes(bytes)).rejects.toMatchObject({ message: expect.stringMatching(/newer opset.*opset_version=17/) });
+  });
+
+  it('one that answers with a few numbers for the whole image', async () => {
+    const bytes = threeOf([{ operator: 'GlobalAveragePool', inputs: ['x'], output: 'v' }], 2);
+    await expect(addBytes(bytes)).rejects.toMatchObject({ message: expect.stringMatching(/no value for each voxel: it does not segment, or outputName is that of another output/) });
+  });
+
+  it('one whose answer is coarser than the image', async () => {
+    const bytes = threeOf([{ operator: 'AveragePool', inputs: ['x'], output: 'v', attributes: { kernel_shape: [2, 2, 2], strides: [2, 2, 2] } }]);
+    await expect(addBytes(bytes)).rejects.toMatchObject({ message: expect.stringMatching(/2 times coarser.*upsampling/) });
+  });
+
+  it('one that wants sides of larger multiples than the manifest says', async () => {
+    // Halves twice, comes back with transposed convolutions and adds the input, as a U-Net does.
+    const half = (from: string, output: string) => ({ operator: 'AveragePool', inputs: [from], output, attributes: { kernel_shape: [2, 2, 2], strides: [2, 2, 2] } });
+    const bytes = writeOnnx({
+      name: 'u', input: { name: 'x' }, output: { name: 'y' },
+      nodes: [half('x', 'a'), half('a', 'b'), { operator: 'ConvTranspose', inputs: ['b', 'up'], output: 'c', attributes: { kernel_shape: [4, 4, 4], strides: [4, 4, 4] } }, { operator: 'Add', inputs: ['c', 'x'], output: 'd' },
+        { operator: 'Conv', inputs: ['d', 'w'], output: 'y', attributes: { kernel_shape: [1, 1, 1] } }],
+      tensors: new Map([
+        ['up', { shape: [4, 4, 4, 4, 4], data: new Uint8Array(4 * 4 ** 5) }],
+        ['w', { shape: [3, 4, 1, 1, 1], data: new Uint8Array(Float32Array.from({ length: 12 }, (_, n) => n - 5).buffer) }],
+      ]),
+    });
+    await expect(addBytes(bytes, { tiling: { kind: 'whole', multipleOf: 2, maxSize: [192, 192, 192] } })).rejects.toMatchObject({ code: 'MODEL_OUTPUT', message: expect.stringMatching(/tiling\.multipleOf: .*halves.*try 4, 8, 16, 32/) });
+    expect(await addBytes(bytes, { tiling: { kind: 'whole', multipleOf: 4, maxSize: [192, 192, 192] } })).toMatchObject({ outcome: 'added' });
+  });
+
+  it('the one of an ensemble that does not fit is named', async () => {
+    const [good, bad] = [bytesOf('open-sizes.onnx'), bytesOf('classes.onnx')];
+    const manifest = aManifest(good, { sha256: undefined, files: [{ file: 'a.onnx', sha256: sha256Of(good) }, { file: 'b.onnx', sha256: sha256Of(bad) }] });
+    await expect(store.add(manifest, [good, bad], null, 'someone', new Date())).rejects.toMatchObject({ message: expect.stringMatching(/^b\.onnx: output\.order/) });
   });
 });

@@ -32,3 +32,27 @@ describe('the files of a manifest', () => {
     expect(Manifest.safeParse({ ...without, files: [ensemble[0], ensemble[0]] }).error?.issues[0]?.path).toEqual(['files']);
   });
 });
+
+describe('a manifest that contradicts itself', () => {
+  const whole = { kind: 'whole', multipleOf: 32, maxSize: [192, 224, 192] };
+  const inner = { kind: 'valid', size: [40, 40, 40], outputSize: [20, 20, 20], outputOffset: [10, 10, 10] };
+  it.each<[string, object, string, RegExp]>([
+    ['two axes of one direction', { axes: ['L', 'R', 'S'] }, 'axes', /one of L and R, one of P and A, one of S and I/],
+    ['a sequence twice', { channels: ['t1', 't1', 't2', 'flair'] }, 'channels', /each sequence once/],
+    ['a demand for a sequence that it does not read', { channels: ['t1ce', 'flair'], requires: ['t1'] }, 'requires', /t1 is not one of the channels/],
+    ['limits the wrong way round', { normalisation: { kind: 'z-score', clip: [6, -4] } }, 'normalisation.clip', /smaller one first/],
+    ['quantiles the wrong way round', { normalisation: { kind: 'z-score-trimmed', quantiles: [0.95, 0.05] } }, 'normalisation.quantiles', /smaller one first/],
+    ['a largest size that the network can not take', { tiling: { ...whole, maxSize: [192, 200, 192] } }, 'tiling.maxSize', /multiples of multipleOf/],
+    ['an answer beyond the tile', { tiling: { ...inner, outputOffset: [10, 21, 10] } }, 'tiling.outputOffset', /within the tile/],
+    ['classes without a background', { output: { kind: 'classes', order: ['necrotic', 'edema', 'enhancing'], activation: 'logits' } }, 'output.order', /background/],
+    ['classes without a tumour', { output: { kind: 'classes', order: ['background', 'background'], activation: 'logits' } }, 'output.order', /at least one of necrotic, edema and enhancing/],
+  ])('by %s is refused at that field', (_, changes, path, words) => {
+    const issues = Manifest.safeParse({ ...valid, ...changes }).error?.issues ?? [];
+    expect(issues.map(issue => issue.path.join('.'))).toEqual([path]);
+    expect(issues[0]?.message).toMatch(words);
+  });
+
+  it('is not one whose answer begins at the tile\'s first voxel', () => {
+    expect(Manifest.safeParse({ ...valid, tiling: { ...inner, outputSize: [40, 40, 40], outputOffset: [0, 0, 0] } }).success).toBe(true);
+  });
+});
