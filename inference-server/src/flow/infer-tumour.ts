@@ -79,7 +79,7 @@ export async function inferTumour({ model, channels, view, box, brain, headVisib
       else sum = answer;
       onProgress(++done / runs);
     }
-    return toProbabilities(sum!, output, part.low, part.size, view, brain);
+    return toProbabilities(sum!, output, inside);
   };
 
   if (plan.tiles.length === 1 && plan.tiles[0]!.output.size.every((n, axis) => n === plan.size[axis])) {

@@ -141,7 +141,8 @@ export async function segmentPrepared(
   const view = viewAlong(grid, manifest.axes);
   const viewBox = boxInView(box, grid, view);
   const visible = stripped ? null : brain.voxels;
-  const inference = inferTumour({
+  const input = inputEvidence(onGrid, reference, view, manifest.axes, viewBox, brain.voxels);
+  const { probabilities, agreement, members } = await inferTumour({
     model, view, brain: brain.voxels, headVisible: !stripped, signal,
     channels: manifest.channels.map(sequence => {
       const voxels = onGrid[sequence]?.voxels;
@@ -150,9 +151,6 @@ export async function segmentPrepared(
     box: viewBox,
     onProgress: progress => onProgress('infer', progress),
   });
-  // While the network runs in threads of its own.
-  const input = inputEvidence(onGrid, reference, view, manifest.axes, viewBox, brain.voxels);
-  const { probabilities, agreement, members } = await inference;
   const labelled = (of: TumourProbabilities) => {
     const labelMap = toLabelMap(of, head.geometry, manifest.axes);
     return { labelMap, measurements: measure(labelMap) };

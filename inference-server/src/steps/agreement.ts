@@ -21,9 +21,7 @@ export class Agreement {
    * @param answer of the network, `[channel, …]`, mirrored back. @param brain 1 inside, on the same box.
    */
   regionsIn(answer: Float32Array, brain: Uint8Array): Uint8Array {
-    const bits = this.#output.kind === 'regions' ? regionBits(answer, brain.length, this.#output) : classBits(answer, brain.length, this.#output);
-    for (let at = 0; at < bits.length; at++) bits[at]! *= brain[at]!;
-    return bits;
+    return this.#output.kind === 'regions' ? regionBits(answer, brain, this.#output) : classBits(answer, brain, this.#output);
   }
 
   /** Compares another answer's regions with those of the first. */
@@ -50,21 +48,25 @@ export class Agreement {
   }
 }
 
-function regionBits(answer: Float32Array, count: number, { order, activation }: Extract<Manifest['output'], { kind: 'regions' }>): Uint8Array {
+function regionBits(answer: Float32Array, brain: Uint8Array, { order, activation }: Extract<Manifest['output'], { kind: 'regions' }>): Uint8Array {
   const threshold = activation === 'logits' ? 0 : 0.5;
+  const count = brain.length;
   const bits = new Uint8Array(count);
-  (['wt', 'tc', 'et'] as const).forEach((region, bit) => {
-    const channel = answer.subarray(order.indexOf(region) * count, (order.indexOf(region) + 1) * count);
-    for (let at = 0; at < count; at++) if (channel[at]! > threshold) bits[at]! |= 1 << bit;
-  });
+  const [wt, tc, et] = [order.indexOf('wt') * count, order.indexOf('tc') * count, order.indexOf('et') * count];
+  for (let at = 0; at < count; at++) {
+    if (brain[at] === 0) continue;
+    bits[at] = (answer[wt + at]! > threshold ? 1 : 0) | (answer[tc + at]! > threshold ? 2 : 0) | (answer[et + at]! > threshold ? 4 : 0);
+  }
   return bits;
 }
 
 const BITS_OF = { background: 0, necrotic: 0b011, edema: 0b001, enhancing: 0b111 } as const;
 
-function classBits(answer: Float32Array, count: number, { order }: Extract<Manifest['output'], { kind: 'classes' }>): Uint8Array {
+function classBits(answer: Float32Array, brain: Uint8Array, { order }: Extract<Manifest['output'], { kind: 'classes' }>): Uint8Array {
+  const count = brain.length;
   const bits = new Uint8Array(count);
   for (let at = 0; at < count; at++) {
+    if (brain[at] === 0) continue;
     let best = 0;
     for (let channel = 1; channel < order.length; channel++) if (answer[channel * count + at]! > answer[best * count + at]!) best = channel;
     bits[at] = BITS_OF[order[best]!];

@@ -9,7 +9,6 @@ export interface OwnConfidence extends Confidence {
   readonly sharpness: Readonly<Record<Region, number>>;
 }
 
-const SUMS = 4;
 /** Probabilities between this and its complement are unsure. */
 const UNSURE = 0.05;
 
@@ -23,37 +22,58 @@ const UNSURE = 0.05;
  */
 export function confidenceOf({ kind, geometry: { shape }, values }: TumourProbabilities, brain: Mask): OwnConfidence {
   const count = shape[0] * shape[1] * shape[2];
-  // Per region: Σ p, Σ y, Σ p·y, unsure voxels.
-  const sums = new Float64Array(3 * SUMS);
-  for (let at = 0; at < count; at++) {
-    const a = values[at]!;
-    const b = values[count + at]!;
-    const c = values[2 * count + at]!;
-    if (a === 0 && b === 0 && c === 0) continue;
-    if (kind === 'regions') {
-      add(sums, 0, a, a > 0.5);
-      add(sums, 1, b, b > 0.5);
-      add(sums, 2, c, c > 0.5);
-    } else {
-      const background = 1 - a - b - c;
-      const largest = Math.max(a, b, c);
-      const tumour = largest > background;
-      add(sums, 0, a + b + c, tumour);
-      add(sums, 1, a + c, tumour && largest !== b);
-      add(sums, 2, c, tumour && largest === c);
-    }
-  }
-  const expectedDice = (region: number) =>
-    (sums[SUMS * region + 1] === 0 ? null : (2 * sums[SUMS * region + 2]!) / (sums[SUMS * region]! + sums[SUMS * region + 1]!));
-  const sharpness = (region: number) => Math.log((sums[SUMS * region + 1]! + 1) / (sums[SUMS * region + 3]! + 1));
-  const regions: Record<Region, number | null> = { wt: expectedDice(0), tc: expectedDice(1), et: expectedDice(2) };
-  return { overall: regions.wt ?? Math.max(0, 1 - sums[0]! / insideOf(brain)), regions, sharpness: { wt: sharpness(0), tc: sharpness(1), et: sharpness(2) } };
+  const [wt, tc, et] = kind === 'regions'
+    ? [0, 1, 2].map(region => sumsOfRegion(values.subarray(region * count, (region + 1) * count))) as [Sums, Sums, Sums]
+    : sumsOfClasses(values, count);
+  const regions: Record<Region, number | null> = { wt: expectedDice(wt), tc: expectedDice(tc), et: expectedDice(et) };
+  return { overall: regions.wt ?? Math.max(0, 1 - wt.expected / insideOf(brain)), regions, sharpness: { wt: sharpness(wt), tc: sharpness(tc), et: sharpness(et) } };
 }
 
-function add(sums: Float64Array, region: number, p: number, found: boolean): void {
-  sums[SUMS * region]! += p;
-  if (p > UNSURE && p < 1 - UNSURE) sums[SUMS * region + 3]! += 1;
+/** Over the voxels of one region: Σ p, Σ y, Σ p·y and how many are unsure. */
+interface Sums {
+  expected: number;
+  found: number;
+  overlap: number;
+  unsure: number;
+}
+
+const expectedDice = ({ expected, found, overlap }: Sums): number | null => (found === 0 ? null : (2 * overlap) / (expected + found));
+const sharpness = ({ found, unsure }: Sums): number => Math.log((found + 1) / (unsure + 1));
+
+function sumsOfRegion(probabilities: Float32Array): Sums {
+  let [expected, found, overlap, unsure] = [0, 0, 0, 0];
+  for (let at = 0; at < probabilities.length; at++) {
+    const p = probabilities[at]!;
+    if (p === 0) continue;
+    expected += p;
+    if (p > UNSURE && p < 1 - UNSURE) unsure++;
+    if (!(p > 0.5)) continue;
+    found++;
+    overlap += p;
+  }
+  return { expected, found, overlap, unsure };
+}
+
+/** Regions are sums of classes, and found where the largest class is one of theirs. */
+function sumsOfClasses(values: Float32Array, count: number): [Sums, Sums, Sums] {
+  const [wt, tc, et] = [0, 1, 2].map((): Sums => ({ expected: 0, found: 0, overlap: 0, unsure: 0 })) as [Sums, Sums, Sums];
+  for (let at = 0; at < count; at++) {
+    const [necrotic, edema, enhancing] = [values[at]!, values[count + at]!, values[2 * count + at]!];
+    const whole = necrotic + edema + enhancing;
+    if (whole === 0) continue;
+    const largest = Math.max(necrotic, edema, enhancing);
+    const tumour = largest > 1 - necrotic - edema - enhancing;
+    add(wt, whole, tumour);
+    add(tc, necrotic + enhancing, tumour && largest !== edema);
+    add(et, enhancing, tumour && largest === enhancing);
+  }
+  return [wt, tc, et];
+}
+
+function add(sums: Sums, p: number, found: boolean): void {
+  sums.expected += p;
+  if (p > UNSURE && p < 1 - UNSURE) sums.unsure++;
   if (!found) return;
-  sums[SUMS * region + 1]! += 1;
-  sums[SUMS * region + 2]! += p;
+  sums.found++;
+  sums.overlap += p;
 }

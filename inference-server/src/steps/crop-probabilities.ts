@@ -1,17 +1,16 @@
 import type { Vec3 } from '../domain/geometry.ts';
 import type { TumourProbabilities } from '../domain/probabilities.ts';
-import { boxWhere, gridOfBox } from './model-grid.ts';
+import { boxWhere, gridOfBox, type Search } from './model-grid.ts';
 
 /** Neighbours of a voxel take part in what is interpolated beside it. */
 const MARGIN = 1;
 
 /**
- * The smallest box, and a voxel around, that holds every voxel of which `holds` is true: all that a label can come from, mostly
- * a small part of the brain's box.
- * @param holds of the index of a voxel in one channel. @returns null where it holds of none.
+ * The smallest box, and a voxel around, that holds every voxel that a search of one channel finds: all that a label can come from,
+ * mostly a small part of the brain's box. @returns null where it finds none.
  */
-export function boxAround(shape: Vec3, holds: (at: number) => boolean): { low: Vec3; size: Vec3 } | null {
-  const box = boxWhere(shape, holds);
+export function boxAround(shape: Vec3, search: Search): { low: Vec3; size: Vec3 } | null {
+  const box = boxWhere(shape, search);
   if (!box) return null;
   const low = (axis: 0 | 1 | 2) => Math.max(0, box.low[axis] - MARGIN);
   const size = (axis: 0 | 1 | 2) => Math.min(shape[axis], box.high[axis] + MARGIN) - low(axis);
@@ -23,7 +22,11 @@ export function aroundTumour({ kind, geometry, values }: TumourProbabilities): T
   const { shape } = geometry;
   const count = shape[0] * shape[1] * shape[2];
   // For regions at least one above a half, for classes the tumour likelier than not.
-  const box = boxAround(shape, at => values[at]! + values[count + at]! + values[2 * count + at]! > 0.5);
+  const box = boxAround(shape, (from, to, step) => {
+    let at = from;
+    while (at !== to && !(values[at]! + values[count + at]! + values[2 * count + at]! > 0.5)) at += step;
+    return at;
+  });
   if (!box) return null;
   const { low, size } = box;
   const partCount = size[0] * size[1] * size[2];

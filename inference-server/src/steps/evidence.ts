@@ -1,4 +1,4 @@
-import { norm } from '../domain/geometry.ts';
+import { norm, type Vec3 } from '../domain/geometry.ts';
 import type { Manifest } from '../domain/manifest.ts';
 import { SEQUENCES, type Sequence } from '../domain/study.ts';
 import type { Volume } from '../domain/volume.ts';
@@ -42,20 +42,22 @@ export function inputEvidence(
   const leftRight = axes.findIndex(axis => axis === 'L' || axis === 'R');
   const { start, strides } = view;
   let [inside, pairs] = [0, 0];
-  for (let a = box.low[0]; a < box.high[0]; a += STRIDE) {
-    for (let b = box.low[1]; b < box.high[1]; b += STRIDE) {
-      for (let c = box.low[2]; c < box.high[2]; c += STRIDE) {
-        const at = start + a * strides[0] + b * strides[1] + c * strides[2];
+  const [slow, middle, fast] = inMemoryOrder(strides);
+  for (let a = box.low[slow]; a < box.high[slow]; a += STRIDE) {
+    for (let b = box.low[middle]; b < box.high[middle]; b += STRIDE) {
+      const row = start + a * strides[slow] + b * strides[middle];
+      for (let c = box.low[fast]; c < box.high[fast]; c += STRIDE) {
+        const at = row + c * strides[fast];
         if (brain[at] === 0) continue;
         inside++;
         for (let one = 0; one < volumes.length; one++) {
           const value = volumes[one]![at]!;
-          const row = sums[one]!;
-          row[volumes.length]! += value;
+          const sumsOfOne = sums[one]!;
+          sumsOfOne[volumes.length]! += value;
           cubes[one]! += value * value * value;
-          for (let other = one; other < volumes.length; other++) row[other]! += value * volumes[other]![at]!;
+          for (let other = one; other < volumes.length; other++) sumsOfOne[other]! += value * volumes[other]![at]!;
         }
-        const position = leftRight === 0 ? a : leftRight === 1 ? b : c;
+        const position = leftRight === slow ? a : leftRight === middle ? b : c;
         const opposite = at + (box.low[leftRight]! + box.high[leftRight]! - 1 - 2 * position) * strides[leftRight]!;
         if (brain[opposite] === 0) continue;
         pairs++;
@@ -85,6 +87,9 @@ export function inputEvidence(
   };
 }
 
+/** The axes of a view, that with the largest steps in memory first. */
+const inMemoryOrder = (strides: Vec3) => ([0, 1, 2] as const).toSorted((a, b) => Math.abs(strides[b]) - Math.abs(strides[a])) as [0 | 1 | 2, 0 | 1 | 2, 0 | 1 | 2];
+
 /** On means of cubes, so that noise leaves edges alone; where a whole cube is brain. */
 function edgeCorrelations(
   onGrid: Readonly<Partial<Record<Sequence, Volume>>>, reference: Sequence, { start, strides }: GridView, { low, high }: Box, brain: Uint8Array,
@@ -94,21 +99,17 @@ function edgeCorrelations(
   const inside = new Uint8Array(n0 * n1 * n2);
   const sequences = [reference, ...others].map(sequence => onGrid[sequence]!.voxels);
   const means = sequences.map(() => new Float32Array(n0 * n1 * n2));
-  // In the order of memory, whatever that of the view.
-  const [slow, middle, fast] = ([0, 1, 2] as const).toSorted((a, b) => Math.abs(strides[b]) - Math.abs(strides[a])) as [0 | 1 | 2, 0 | 1 | 2, 0 | 1 | 2];
-  const cubesAlong = ([0, 1, 2] as const).map(axis => Int32Array.from({ length: [n0, n1, n2][axis]! * EDGE_CUBE }, (_, at) => Math.floor(at / EDGE_CUBE) * [n1 * n2, n2, 1][axis]!));
-  const [slowCubes, middleCubes, fastCubes] = [cubesAlong[slow]!, cubesAlong[middle]!, cubesAlong[fast]!];
+  const [slow, middle, fast] = inMemoryOrder(strides);
+  const cubes: Vec3 = [n0, n1, n2];
+  const cubeStrides: Vec3 = [n1 * n2, n2, 1];
   const first = start + low[0] * strides[0] + low[1] * strides[1] + low[2] * strides[2];
-  for (let a = 0; a < slowCubes.length; a++) {
-    for (let b = 0; b < middleCubes.length; b++) {
-      let at = first + a * strides[slow] + b * strides[middle] - strides[fast];
-      for (let c = 0; c < fastCubes.length; c++) {
-        at += strides[fast];
-        if (brain[at] === 0) continue;
-        const cube = slowCubes[a]! + middleCubes[b]! + fastCubes[c]!;
-        inside[cube]!++;
-        for (let one = 0; one < sequences.length; one++) means[one]![cube]! += sequences[one]![at]!;
-      }
+  for (let a = 0; a < cubes[slow] * EDGE_CUBE; a++) {
+    for (let b = 0; b < cubes[middle] * EDGE_CUBE; b++) {
+      const row = first + a * strides[slow] + b * strides[middle];
+      const cube = Math.floor(a / EDGE_CUBE) * cubeStrides[slow] + Math.floor(b / EDGE_CUBE) * cubeStrides[middle];
+      addInFours(brain, row, strides[fast], inside, cube, cubeStrides[fast], cubes[fast]);
+      // Cubes that are not brain throughout are not looked at, so that their sums may hold anything.
+      for (let one = 0; one < sequences.length; one++) addInFours(sequences[one]!, row, strides[fast], means[one]!, cube, cubeStrides[fast], cubes[fast]);
     }
   }
   // Per sequence: Σ y, Σ y², Σ x y with the reference's x.
@@ -136,6 +137,13 @@ function edgeCorrelations(
     const [y, yy, xy] = sums.subarray(3 * index + 3) as unknown as [number, number, number];
     return [sequence, correlation(n, sums[0]!, y, sums[1]!, yy, xy)];
   }));
+}
+
+/** Adds each four neighbours of a row to the next of the sums. */
+function addInFours(values: Float32Array | Uint8Array, row: number, step: number, sums: Float32Array | Uint8Array, sum: number, sumStep: number, count: number): void {
+  for (let n = 0, at = row, into = sum; n < count; n++, at += EDGE_CUBE * step, into += sumStep) {
+    sums[into]! += values[at]! + values[at + step]! + values[at + 2 * step]! + values[at + 3 * step]!;
+  }
 }
 
 /** From sums of powers; 0 where nothing varies. */

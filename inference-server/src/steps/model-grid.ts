@@ -115,24 +115,32 @@ export function offsetOnLattice(grid: VolumeGeometry, part: VolumeGeometry, tole
 }
 
 /** The box of the voxels that are not 0, in the grid's own axes; null where all are 0. */
-export const boxOfNonZero = (voxels: Float32Array | Uint8Array, { shape }: VolumeGeometry): Box | null => boxWhere(shape, at => voxels[at] !== 0);
+export const boxOfNonZero = (voxels: Float32Array | Uint8Array, { shape }: VolumeGeometry): Box | null => boxWhere(shape, (from, to, step) => {
+  let at = from;
+  while (at !== to && voxels[at] === 0) at += step;
+  return at;
+});
 
-/** The smallest box with every voxel whose index `holds`, in the axes of `shape`; null where there is none. Reads in memory order. */
-export function boxWhere([slices, rows, columns]: Vec3, holds: (at: number) => boolean): Box | null {
+/** The first index of those from `from` on, `step` by `step`, that is looked for; `to` where none before it is. */
+export type Search = (from: number, to: number, step: 1 | -1) => number;
+
+/**
+ * The smallest box with every voxel that a search finds, in the axes of `shape`; null where it finds none. Rows are searched in
+ * memory order, each by one call: a call for each voxel took as long as all else that was done with it.
+ */
+export function boxWhere([slices, rows, columns]: Vec3, search: Search): Box | null {
   let [lowK, lowJ, lowI, highK, highJ, highI] = [slices, rows, columns, -1, -1, -1];
   for (let k = 0; k < slices; k++) {
     for (let j = 0; j < rows; j++) {
       const row = (k * rows + j) * columns;
-      let i = 0;
-      while (i < columns && !holds(row + i)) i++;
-      if (i === columns) continue;
-      let last = columns - 1;
-      while (!holds(row + last)) last--;
+      const first = search(row, row + columns, 1);
+      if (first === row + columns) continue;
+      const last = search(row + columns - 1, row - 1, -1) - row;
       if (k < lowK) lowK = k;
       highK = k;
       if (j < lowJ) lowJ = j;
       if (j > highJ) highJ = j;
-      if (i < lowI) lowI = i;
+      if (first - row < lowI) lowI = first - row;
       if (last > highI) highI = last;
     }
   }

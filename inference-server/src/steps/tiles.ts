@@ -1,6 +1,6 @@
 import type { Vec3 } from '../domain/geometry.ts';
 import type { Manifest } from '../domain/manifest.ts';
-import { outerAxes, type Box, type GridView } from './model-grid.ts';
+import { BLOCK, outerAxes, type Box, type GridView } from './model-grid.ts';
 
 /** One run of the network. All voxels are of the view and may lie outside it. */
 export interface Tile {
@@ -91,10 +91,13 @@ export function brainIn(brain: Uint8Array, { geometry: { shape }, start, strides
   const [outer, inner] = outerAxes(strides);
   const boxStrides: Vec3 = [size[1] * size[2], size[2], 1];
   for (let a = from[outer]; a < to[outer]; a++) {
-    for (let b = from[inner]; b < to[inner]; b++) {
-      const target = a * boxStrides[outer] + b * boxStrides[inner];
-      const source = start + (low[outer] + a) * strides[outer] + (low[inner] + b) * strides[inner] + low[2] * strides[2];
-      for (let c = from[2]; c < to[2]; c++) inside[target + c] = brain[source + c * strides[2]]!;
+    for (let block = from[2]; block < to[2]; block += BLOCK) {
+      const end = Math.min(to[2], block + BLOCK);
+      for (let b = from[inner]; b < to[inner]; b++) {
+        const row = a * boxStrides[outer] + b * boxStrides[inner];
+        let source = start + (low[outer] + a) * strides[outer] + (low[inner] + b) * strides[inner] + (low[2] + block) * strides[2];
+        for (let target = row + block; target < row + end; target++, source += strides[2]) inside[target] = brain[source]!;
+      }
     }
   }
   return inside;

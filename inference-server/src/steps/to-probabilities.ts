@@ -1,10 +1,7 @@
-import type { Vec3 } from '../domain/geometry.ts';
 import type { Manifest } from '../domain/manifest.ts';
-import { BLOCK, outerAxes, type GridView } from './model-grid.ts';
 
 /** The channels that are kept of an answer: three regions, or three classes without the background. */
 export const KEPT_CHANNELS = 3;
-const CLASSES = ['necrotic', 'edema', 'enhancing'] as const;
 
 /** How many channels the network answers with. */
 export const outputChannels = (output: Manifest['output']): number => output.order.length;
@@ -13,72 +10,59 @@ export const outputChannels = (output: Manifest['output']): number => output.ord
  * Makes probabilities of a network's answer, 0 outside the brain. Regions: sigmoid, whole tumour first. Classes: softmax, and classes of one name
  * summed; the channels become necrotic, oedema, enhancing.
  * @param answer `[channel, slowest, middle, fastest]` of a box; overwritten.
- * @param low first voxel of the box in the view's axes; the box may reach beyond the view.
- * @param brain 1 inside, on the view's grid.
+ * @param inside 1 in the brain, `[slowest, middle, fastest]` of the same box.
  * @returns `[3, slowest, middle, fastest]`, a part of `answer` where that has room for it.
  */
-export function toProbabilities(answer: Float32Array, output: Manifest['output'], low: Vec3, size: Vec3, view: GridView, brain: Uint8Array): Float32Array {
-  const count = size[0] * size[1] * size[2];
-  const kept = output.order.length < KEPT_CHANNELS ? new Float32Array(KEPT_CHANNELS * count) : answer;
-  const convert = output.kind === 'regions' ? regionsOf(answer, count, output) : classesOf(answer, kept, count, output);
-  const { geometry: { shape }, start, strides } = view;
-  const [outer, inner] = outerAxes(strides);
-  const boxStrides: Vec3 = [size[1] * size[2], size[2], 1];
-  const inside = (axis: 0 | 1 | 2, at: number) => at >= 0 && at < shape[axis];
-  const [from, to] = [Math.max(0, -low[2]), Math.min(size[2], shape[2] - low[2])];
-  for (let a = 0; a < size[outer]; a++) {
-    for (let block = 0; block < size[2]; block += BLOCK) {
-      const end = Math.min(size[2], block + BLOCK);
-      for (let b = 0; b < size[inner]; b++) {
-        const row = a * boxStrides[outer] + b * boxStrides[inner];
-        const rowInside = inside(outer, low[outer] + a) && inside(inner, low[inner] + b);
-        const source = start + (low[outer] + a) * strides[outer] + (low[inner] + b) * strides[inner] + low[2] * strides[2];
-        for (let c = block; c < end; c++) {
-          if (rowInside && c >= from && c < to && brain[source + c * strides[2]] === 1) convert(row + c);
-          else kept[row + c] = kept[count + row + c] = kept[2 * count + row + c] = 0;
-        }
-      }
+export function toProbabilities(answer: Float32Array, output: Manifest['output'], inside: Uint8Array): Float32Array {
+  if (output.kind === 'regions') return regionsOf(answer, output, inside);
+  const kept = output.order.length < KEPT_CHANNELS ? new Float32Array(KEPT_CHANNELS * inside.length) : answer;
+  return classesOf(answer, kept, output, inside);
+}
+
+/** Nested regions, in place. */
+function regionsOf(answer: Float32Array, { order, activation }: Extract<Manifest['output'], { kind: 'regions' }>, inside: Uint8Array): Float32Array {
+  const count = inside.length;
+  const [wt, tc, et] = [order.indexOf('wt') * count, order.indexOf('tc') * count, order.indexOf('et') * count];
+  const logits = activation === 'logits';
+  for (let at = 0; at < count; at++) {
+    const [whole, core, enhancing] = [answer[wt + at]!, answer[tc + at]!, answer[et + at]!];
+    const brain = inside[at] === 1;
+    answer[at] = !brain ? 0 : logits ? sigmoid(whole) : whole;
+    answer[count + at] = !brain ? 0 : logits ? sigmoid(core) : core;
+    answer[2 * count + at] = !brain ? 0 : logits ? sigmoid(enhancing) : enhancing;
+  }
+  return answer;
+}
+
+/** Where each class is added up; the background last, beyond what is kept. */
+const PLACES = { necrotic: 0, edema: 1, enhancing: 2, background: KEPT_CHANNELS } as const;
+
+/** Exclusive classes. @returns the first part of `kept`. */
+function classesOf(answer: Float32Array, kept: Float32Array, { order, activation }: Extract<Manifest['output'], { kind: 'classes' }>, inside: Uint8Array): Float32Array {
+  const count = inside.length;
+  const places = Uint8Array.from(order, name => PLACES[name]);
+  const logits = activation === 'logits';
+  const sums = new Float64Array(KEPT_CHANNELS + 1);
+  for (let at = 0; at < count; at++) {
+    if (inside[at] !== 1) {
+      kept[at] = kept[count + at] = kept[2 * count + at] = 0;
+      continue;
     }
+    sums[0] = sums[1] = sums[2] = sums[3] = 0;
+    let largest = 0;
+    if (logits) {
+      largest = -Infinity;
+      for (let c = 0, from = at; c < places.length; c++, from += count) if (answer[from]! > largest) largest = answer[from]!;
+    }
+    for (let c = 0, from = at; c < places.length; c++, from += count) {
+      sums[places[c]!]! += logits ? expOfNegative(answer[from]! - largest) : answer[from]!;
+    }
+    const total = logits ? sums[0]! + sums[1]! + sums[2]! + sums[3]! : 1;
+    kept[at] = sums[0]! / total;
+    kept[count + at] = sums[1]! / total;
+    kept[2 * count + at] = sums[2]! / total;
   }
   return kept.subarray(0, KEPT_CHANNELS * count);
-}
-
-/** Converts one voxel of nested regions in place, whole tumour first. */
-function regionsOf(answer: Float32Array, count: number, { order, activation }: Extract<Manifest['output'], { kind: 'regions' }>): (voxel: number) => void {
-  const [wt, tc, et] = [order.indexOf('wt') * count, order.indexOf('tc') * count, order.indexOf('et') * count];
-  const convert = activation === 'logits' ? sigmoid : (probability: number) => probability;
-  return voxel => {
-    const whole = convert(answer[wt + voxel]!);
-    const core = convert(answer[tc + voxel]!);
-    const enhancing = convert(answer[et + voxel]!);
-    answer[voxel] = whole;
-    answer[count + voxel] = core;
-    answer[2 * count + voxel] = enhancing;
-  };
-}
-
-/** Converts one voxel of exclusive classes. */
-function classesOf(answer: Float32Array, kept: Float32Array, count: number, { order, activation }: Extract<Manifest['output'], { kind: 'classes' }>): (voxel: number) => void {
-  const classOf = order.map(name => (CLASSES as readonly string[]).indexOf(name));
-  const values = new Float64Array(order.length);
-  const sums = new Float64Array(KEPT_CHANNELS);
-  return voxel => {
-    let total = 1;
-    if (activation === 'logits') {
-      let largest = -Infinity;
-      for (let c = 0; c < values.length; c++) {
-        const logit = answer[c * count + voxel]!;
-        if (logit > largest) largest = logit;
-      }
-      total = 0;
-      for (let c = 0; c < values.length; c++) total += values[c] = expOfNegative(answer[c * count + voxel]! - largest);
-    } else {
-      for (let c = 0; c < values.length; c++) values[c] = answer[c * count + voxel]!;
-    }
-    sums.fill(0);
-    for (let c = 0; c < values.length; c++) if (classOf[c]! >= 0) sums[classOf[c]!]! += values[c]! / total;
-    for (let c = 0; c < KEPT_CHANNELS; c++) kept[c * count + voxel] = sums[c]!;
-  };
 }
 
 /** Beyond this logit a probability differs from 0 or 1 by less than 10^-7. */
@@ -90,9 +74,9 @@ const SIGMOID = Float32Array.from(
 const EXP = Float32Array.from({ length: SATURATION * STEPS_PER_UNIT + 1 }, (_, i) => Math.exp(-i / STEPS_PER_UNIT));
 
 /** From a table as well, of x ≤ 0: within 0.05 % of the exact value, exact at 0; below −16 nothing. */
-const expOfNegative = (x: number): number => (x <= -SATURATION ? 0 : EXP[Math.round(-x * STEPS_PER_UNIT)]!);
+const expOfNegative = (x: number): number => (x <= -SATURATION ? 0 : EXP[(-x * STEPS_PER_UNIT + 0.5) | 0]!);
 
 /** From a table: within 1.3 × 10^-4 of the exact value, exact at 0, several times faster than `Math.exp`. */
 function sigmoid(logit: number): number {
-  return logit <= -SATURATION ? 0 : logit >= SATURATION ? 1 : SIGMOID[Math.round((logit + SATURATION) * STEPS_PER_UNIT)]!;
+  return logit <= -SATURATION ? 0 : logit >= SATURATION ? 1 : SIGMOID[((logit + SATURATION) * STEPS_PER_UNIT + 0.5) | 0]!;
 }

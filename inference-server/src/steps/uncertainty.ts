@@ -22,7 +22,11 @@ export function uncertaintyOf({ kind, geometry, values }: TumourProbabilities, r
     const p = kind === 'regions' ? values[at]! : values[at]! + values[count + at]! + values[2 * count + at]!;
     return Math.min(p, 1 - p);
   };
-  const box = boxAround(shape, at => unsureOf(at) > UNCERTAINTY_LEVELS[0]);
+  const box = boxAround(shape, (from, to, step) => {
+    let at = from;
+    while (at !== to && !(unsureOf(at) > UNCERTAINTY_LEVELS[0])) at += step;
+    return at;
+  });
   if (!box) return { geometry: reference, labels: new Uint8Array(voxelCount(reference)) };
   const { low, size } = box;
   const unsureCount = size[0] * size[1] * size[2];
@@ -38,6 +42,6 @@ export function uncertaintyOf({ kind, geometry, values }: TumourProbabilities, r
     }
   }
   const { labels } = toLabelMap({ kind: 'regions', geometry: gridOfBox(geometry, low, size), values: regions }, reference, axes);
-  for (let at = 0; at < labels.length; at++) labels[at] = LEVEL_OF_LABEL[labels[at] as 0 | 1 | 2 | 3];
+  for (let at = 0; at < labels.length; at++) if (labels[at] !== 0) labels[at] = LEVEL_OF_LABEL[labels[at] as 1 | 2 | 3];
   return { geometry: reference, labels };
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { patientToVoxel, voxelToPatient, type VolumeGeometry } from '../../../inference-server/src/domain/geometry.ts';
 import type { Volume } from '../../../inference-server/src/domain/volume.ts';
 import { implausibilityOf, inputEvidence, misalignmentOf, type InputEvidence } from '../../../inference-server/src/steps/evidence.ts';
 import { viewAlong } from '../../../inference-server/src/steps/model-grid.ts';
@@ -30,6 +31,26 @@ describe('what the images say of themselves', () => {
     expect(seen.correlations['t1~t1ce']).toBeCloseTo(1);
     expect(seen.correlations['t1~t2']).toBeLessThan(0);
     expect(seen.correlations['t1~flair']).toBeUndefined();
+  });
+
+  it('is the same however the volumes lie in memory', () => {
+    const flipped = { ...grid, originMm: [-grid.originMm[0], grid.originMm[1], grid.originMm[2]] as const, stepsMm: [grid.stepsMm[0], grid.stepsMm[1], [-1, 0, 0]] as const };
+    const sagittal: VolumeGeometry = { shape: [62, 80, 60], originMm: grid.originMm, stepsMm: [[1, 0, 0], [0, 1, 0], [0, 0, 1]] };
+    const inOrder = (onto: VolumeGeometry, voxels: Float32Array | Uint8Array) => {
+      const [, rows, columns] = onto.shape;
+      return Float32Array.from({ length: voxels.length }, (_, n) => {
+        const [k, j, i] = patientToVoxel(grid, voxelToPatient(onto, [Math.floor(n / (rows * columns)), Math.floor(n / columns) % rows, n % columns])).map(Math.round) as [number, number, number];
+        return voxels[(k * 80 + j) * 62 + i]!;
+      });
+    };
+    const seen = look({ t1, t1ce: t1, t2 });
+    for (const other of [flipped, sagittal]) {
+      const turned = (volume: Volume): Volume => ({ geometry: other, voxels: inOrder(other, volume.voxels) });
+      const again = inputEvidence({ t1: turned(t1), t1ce: turned(t1), t2: turned(t2) }, 't1', viewAlong(other, [...axes]), [...axes], box, Uint8Array.from(inOrder(other, brain)));
+      for (const [name, value] of Object.entries({ ...seen.correlations, ...seen.edges, symmetry: seen.symmetry })) {
+        expect({ ...again.correlations, ...again.edges, symmetry: again.symmetry }[name], name).toBeCloseTo(value, 6);
+      }
+    }
   });
 
   it('is less plausible for values that are inverted, or where T1 has the bright tail that contrast gives', () => {
