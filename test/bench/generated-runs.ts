@@ -1,5 +1,6 @@
 import { countRuns } from '../../inference-server/src/adapters/count-runs.ts';
 import type { Database } from '../../inference-server/src/adapters/database.ts';
+import { foldAllChanges } from '../../inference-server/src/adapters/rollup-changes.ts';
 import { utcDay, type CountedRun } from '../../inference-server/src/steps/statistics.ts';
 
 const DAY_MS = 86_400_000;
@@ -27,6 +28,7 @@ async function fillDays(db: Database, count: number, now: number, also: typeof c
       for (let n = 0; n < runs.length; n += AT_ONCE) await trx.insertInto('runs').values(runs.slice(n, n + AT_ONCE).map(toRow)).execute();
       await also(trx, runs);
     });
+    await foldAllChanges(db);
   }
 }
 
@@ -56,7 +58,7 @@ function toRow(run: CountedRun) {
     series_json: '{}', identities_json: '[]', destination: null, seg_on: 'reference' as const, queued_at_ms: at, available_at_ms: at, started_at_ms: Date.parse(run.startedAt!),
     finished_at_ms: at, lease_owner: null, lease_until_ms: null, attempts: 1, cancel_requested: 0, seconds_per_stage_json: JSON.stringify(run.secondsPerStage),
     error_code: run.error?.code ?? null, error_message: null, result_json: run.result && JSON.stringify({ ...run.result, missing: [] }), superseded_by: null,
-    review_json: run.review && JSON.stringify(run.review), review_revision: run.review ? 1 : 0,
+    review_json: run.review && JSON.stringify(run.review), review_revision: run.review ? 1 : 0, pseudonym_generation: 1,
   };
 }
 

@@ -1,4 +1,5 @@
 import { EXPERIMENT } from '../../inference-server/src/adapters/mlflow-client.ts';
+import { StatisticsRepository } from '../../inference-server/src/adapters/statistics-repository.ts';
 import type { Run } from '../../inference-server/src/contract/runs.ts';
 import { until } from '../support/until.ts';
 import type { WholeSystem } from '../support/whole-system.ts';
@@ -45,6 +46,5 @@ export async function publishedRuns({ mlflowUrl }: WholeSystem, runId: string): 
 
 /** Completed runs that the statistics count over all time. */
 export async function completedInStatistics({ db }: WholeSystem): Promise<number> {
-  const row = await db.selectFrom('statistics_rollups').select('completed').where('unit', '=', 'all').where('dimension', '=', 'all').executeTakeFirst();
-  return row?.completed ?? 0;
+  return (await new StatisticsRepository(db).allTime()).all.completed;
 }

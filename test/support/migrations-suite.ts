@@ -5,6 +5,7 @@ import { countUncounted, statisticsListener } from '../../inference-server/src/a
 import type { Database } from '../../inference-server/src/adapters/database.ts';
 import { undoMigrations } from '../../inference-server/src/adapters/database.ts';
 import { migrations } from '../../inference-server/src/adapters/migrations/index.ts';
+import { foldAllChanges } from '../../inference-server/src/adapters/rollup-changes.ts';
 import { RunRepository } from '../../inference-server/src/adapters/run-repository.ts';
 import { TokenRepository } from '../../inference-server/src/adapters/token-repository.ts';
 import { aNewRun, aResult } from './runs.ts';
@@ -14,6 +15,7 @@ export function describeMigrations(anEmptyDatabase: () => Promise<Database>, ope
   it.each(names)('what is in the database outlives that %s and all after it are undone and done again', async name => {
     let db = await anEmptyDatabase();
     await fill(db);
+    await foldAllChanges(db);
     const before = await everything(db);
     const undone = await undoMigrations(db, name);
     expect(undone.at(-1)).toBe(name);

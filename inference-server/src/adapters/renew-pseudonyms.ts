@@ -4,6 +4,7 @@ import { TALLY_NUMBERS } from '../steps/statistics.ts';
 import { countRuns } from './count-runs.ts';
 import { isPostgres, type Database } from './database.ts';
 import type { Pseudonyms } from './pseudonym.ts';
+import { foldAllChanges, forgetFoldedChanges } from './rollup-changes.ts';
 import { AT_ONCE, toRecord } from './run-repository.ts';
 import type { RunsTable, Schema } from './schema.ts';
 
@@ -61,8 +62,10 @@ function renewedColumns(row: Selectable<RunsTable>, pseudonyms: Pseudonyms) {
   return { patient_pseudonym: brought(row.patient_pseudonym), responsible_physician: physician, physician_pseudonym: physician, scanner: place('scanner'), site: place('site') };
 }
 
-/** Names of physicians, scanners and institutions that no run has any more. */
+/** Names of physicians, scanners and institutions that no run has any more; whoever follows the changes reads anew. */
 async function forgetEmptyRollups(db: Database): Promise<void> {
+  await foldAllChanges(db);
+  await forgetFoldedChanges(db);
   await db.deleteFrom('statistics_rollups').where('dimension', 'in', ['physician', 'scanner', 'site'])
     .where(eb => eb.and(TALLY_NUMBERS.map(number => eb(number, '=', 0)))).execute();
 }

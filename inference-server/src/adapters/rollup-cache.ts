@@ -1,10 +1,11 @@
 import type { Selectable } from 'kysely';
-import { TALLY_NUMBERS, type Tally } from '../steps/statistics.ts';
-import { rowsOf, toTally, type RowKey } from './count-runs.ts';
+import { EMPTY_TALLY, TALLY_NUMBERS, combineTallies, type Tally } from '../steps/statistics.ts';
 import type { Database } from './database.ts';
+import { changesAfter, differencesOf, versionNow, type Change } from './rollup-changes.ts';
+import { toTally, type Key } from './rollup-rows.ts';
 import type { StatisticsRollupsTable } from './schema.ts';
 
-type Unit = StatisticsRollupsTable['unit'];
+type Unit = Key['unit'];
 const COLUMNS = ['unit', 'period', 'dimension', 'value', 'version', ...TALLY_NUMBERS, 'latency', 'failures_json'] as const;
 type Row = Pick<Selectable<StatisticsRollupsTable>, (typeof COLUMNS)[number]>;
 
@@ -20,6 +21,9 @@ export type Periods = ReadonlyMap<string, Tally>;
 /** By dimension and value. */
 export type AllTimeTallies = ReadonlyMap<string, ReadonlyMap<string, Tally>>;
 
+/** Those of all dimensions, values or periods where it is absent. */
+type Asked = Pick<Key, 'unit'> & Partial<Key> & { readonly from?: string };
+
 /** Series kept; three years of one are about 1 MB. */
 const KEPT_SERIES = 100;
 /** More changes than these since the last look are cheaper read anew. */
@@ -28,9 +32,9 @@ const MANY_CHANGES = 200;
 const KEPT_ANSWERS = 10;
 
 /**
- * The roll-ups that were asked for lately, parsed. Before every answer one query asks for the rows that
- * any process has changed since: versions rise in the order in which transactions commit, because those who write
- * roll-ups take turns (see `countRuns`), so that nothing is passed over and past days are never read again.
+ * The roll-ups that were asked for lately, parsed, with what was noted since. Before every answer one query asks for the
+ * changes that any process has noted: they are numbered in the order in which transactions commit, because those who note
+ * them take turns (see `takeTurn`), so that nothing is passed over and past days are never read again.
  */
 export class RollupCache {
   readonly #db: Database;
@@ -43,36 +47,33 @@ export class RollupCache {
 
   /** Takes in what was changed until now; what is asked for next is at least as new. */
   async refresh(): Promise<void> {
-    if (this.#seen === undefined) return this.#startAnew();
     const seen = this.#seen;
-    const changes = await this.#db.selectFrom('statistics_changes').selectAll().where('version', '>', seen).orderBy('version').limit(MANY_CHANGES).execute();
+    const changes = seen === undefined ? [] : await changesAfter(this.#db, seen, MANY_CHANGES);
     const last = changes.at(-1);
-    if (!last) return;
-    const keys = changes.map(({ keys_json }) => JSON.parse(keys_json) as RowKey[] | null);
-    // some are forgotten already, or were too many to name
-    if (changes.length === MANY_CHANGES || last.version - seen !== changes.length || keys.includes(null)) return this.#startAnew();
-    const changed = new Map(keys.flatMap(of => of!.map(key => [key.join('\n'), key])));
-    for (const row of await rowsOf(this.#db, [...changed.values()], COLUMNS)) {
-      const series = this.#series.get(row.unit === 'all' ? ALL_TIME : nameOf(row.unit, row.dimension, row.value));
-      if (series && row.period >= series.from) keep(series, row);
+    if (seen !== undefined && !last) return;
+    // the first look, or some are forgotten already, or are many
+    if (seen === undefined || changes.length === MANY_CHANGES || last!.version - seen !== changes.length) {
+      const version = await versionNow(this.#db);
+      this.#series.clear();
+      this.#seen = version;
+      return;
     }
-    this.#seen = Math.max(this.#seen ?? 0, last.version);
-  }
-
-  async #startAnew(): Promise<void> {
-    const { position } = await this.#db.selectFrom('cursors').select('position').where('name', '=', 'statistics-version').executeTakeFirstOrThrow();
-    this.#series.clear();
-    this.#seen = position;
+    for (const change of changes) {
+      takeIn(change, key => {
+        const series = this.#series.get(key.unit === 'all' ? ALL_TIME : seriesOf(key.unit, key.dimension, key.value));
+        return series && key.period >= series.from ? series : undefined;
+      });
+    }
+    this.#seen = Math.max(this.#seen ?? 0, last!.version);
   }
 
   /** Tallies by period, both ends included; periods without runs are absent. The same object as before where nothing has changed. */
   async periods(unit: Unit, dimension: StatisticsRollupsTable['dimension'], value: string, from: string, to: string): Promise<Periods> {
-    const known = this.#series.get(nameOf(unit, dimension, value));
-    // a day long past is a row; reading all that came after it into memory is for those who want it
+    const known = this.#series.get(seriesOf(unit, dimension, value));
+    // a day long past is a row; keeping all that came after it in memory is for those who want it
     if (from === to && !(known && known.from <= from)) {
-      const row = await this.#db.selectFrom('statistics_rollups').select(COLUMNS).where('unit', '=', unit)
-        .where('dimension', '=', dimension).where('value', '=', value).where('period', '=', from).executeTakeFirst();
-      return new Map(row && [[from, toTally(row)]]);
+      const { rows } = await this.#read({ unit, dimension, value, period: from });
+      return new Map([...rows].map(([period, { tally }]) => [period, tally]));
     }
     const series = await this.#load(unit, dimension, value, from);
     if (unit === 'hour') forgetBefore(series, from);
@@ -85,7 +86,7 @@ export class RollupCache {
 
   /** Tallies of all time. The same object as before where nothing has changed. */
   async allTime(): Promise<AllTimeTallies> {
-    const series = this.#series.get(ALL_TIME) ?? await this.#read(ALL_TIME, '', () => this.#db.selectFrom('statistics_rollups').select(COLUMNS).where('unit', '=', 'all').execute());
+    const series = this.#series.get(ALL_TIME) ?? await this.#keep(ALL_TIME, () => this.#read({ unit: 'all' }));
     return answerOf(series, '', () => {
       const found = new Map<string, Map<string, Tally>>();
       for (const [name, { tally }] of series.rows) {
@@ -96,18 +97,16 @@ export class RollupCache {
     });
   }
 
-  async #load(unit: Unit, dimension: StatisticsRollupsTable['dimension'], value: string, from: string): Promise<Series> {
-    const name = nameOf(unit, dimension, value);
+  async #load(unit: Unit, dimension: Key['dimension'], value: string, from: string): Promise<Series> {
+    const name = seriesOf(unit, dimension, value);
     const known = this.#series.get(name);
     if (known && known.from <= from) return known;
-    return this.#read(name, from, () => this.#db.selectFrom('statistics_rollups').select(COLUMNS).where('unit', '=', unit)
-      .where('dimension', '=', dimension).where('value', '=', value).where('period', '>=', from).execute());
+    return this.#keep(name, () => this.#read({ unit, dimension, value, from }));
   }
 
-  async #read(name: string, from: string, query: () => Promise<Row[]>): Promise<Series> {
+  async #keep(name: string, read: () => Promise<Series>): Promise<Series> {
     const seen = this.#seen;
-    const series: Series = { from, rows: new Map(), answers: new Map() };
-    for (const row of await query()) keep(series, row);
+    const series = await read();
     // what another answer learned of meanwhile may not be in these rows
     if (this.#seen !== seen) return series;
     this.#series.delete(name);
@@ -115,10 +114,36 @@ export class RollupCache {
     this.#series.set(name, series);
     return series;
   }
+
+  /** The rows, and what is noted and not in them: the latter first, for what is taken into the rows meanwhile is told by their versions. */
+  async #read(of: Asked): Promise<Series> {
+    const changes = await changesAfter(this.#db, undefined);
+    let query = this.#db.selectFrom('statistics_rollups').select(COLUMNS).where('unit', '=', of.unit);
+    for (const name of ['dimension', 'value', 'period'] as const) if (of[name] !== undefined) query = query.where(name, '=', of[name]);
+    if (of.from !== undefined) query = query.where('period', '>=', of.from);
+    const rows: Row[] = await query.execute();
+    const series: Series = { from: of.from ?? '', rows: new Map(rows.map(row => [rowOf(row), { version: row.version, tally: toTally(row) }])), answers: new Map() };
+    const isAsked = (key: Key) => (['unit', 'dimension', 'value', 'period'] as const).every(name => of[name] === undefined || of[name] === key[name]) && key.period >= series.from;
+    for (const change of changes) takeIn(change, key => (isAsked(key) ? series : undefined));
+    return series;
+  }
 }
 
 const ALL_TIME = 'all';
-const nameOf = (unit: string, dimension: string, value: string): string => [unit, dimension, value].join('\n');
+const seriesOf = (unit: string, dimension: string, value: string): string => [unit, dimension, value].join('\n');
+/** The name of a row within its series. */
+const rowOf = ({ unit, dimension, value, period }: Key): string => (unit === 'all' ? `${dimension}\n${value}` : period);
+
+/** Adds and takes away in the rows that do not have the change yet. @param find the series of a row, where there is one */
+function takeIn({ version, recounts }: Change, find: (key: Key) => Series | undefined): void {
+  const known = (key: Key) => find(key)?.rows.get(rowOf(key));
+  const differences = differencesOf(recounts, (_name, key) => known(key) !== undefined, key => find(key) !== undefined && (known(key)?.version ?? -1) < version);
+  for (const { key, added, taken } of differences) {
+    const { rows, answers } = find(key)!;
+    rows.set(rowOf(key), { version, tally: combineTallies([known(key)?.tally ?? EMPTY_TALLY, ...added.map(({ tally }) => tally)], taken.map(({ tally }) => tally)) });
+    answers.clear();
+  }
+}
 
 function answerOf<T>({ answers }: Series, asked: string, make: () => T): T {
   if (answers.has(asked)) return answers.get(asked) as T;
@@ -133,12 +158,4 @@ function forgetBefore(series: Series, from: string): void {
   if (series.from === from) return;
   for (const period of series.rows.keys()) if (period < from) series.rows.delete(period);
   series.from = from;
-}
-
-/** An answer that was asked for earlier may come later: the newer row stands. */
-function keep({ rows, answers }: Series, row: Row): void {
-  const name = row.unit === 'all' ? `${row.dimension}\n${row.value}` : row.period;
-  if ((rows.get(name)?.version ?? -1) > row.version) return;
-  rows.set(name, { version: row.version, tally: toTally(row) });
-  answers.clear();
 }

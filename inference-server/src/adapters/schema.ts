@@ -199,7 +199,7 @@ export interface StatisticsRollupsTable extends Record<TallyNumber, number> {
   period: string;
   dimension: 'all' | Dimension;
   value: string;
-  /** Rises with every change of any row; all rows that one transaction changes have the same. */
+  /** Of the latest change that may be in it. */
   version: number;
   /** `histogramToBytes` */
   latency: Uint8Array;
@@ -208,12 +208,20 @@ export interface StatisticsRollupsTable extends Record<TallyNumber, number> {
   stages: Uint8Array;
 }
 
-/** The latest changes of the roll-ups, in the order in which they were committed. */
+/** The latest changes of what the statistics count, in the order in which they were committed; those after the cursor `statistics-folded` are not in the roll-ups yet. */
 export interface StatisticsChangesTable {
-  /** Of all rows that the transaction changed; rises by one. */
+  /** Rises by one. */
   version: number;
-  /** `[unit, dimension, value, period]` of each row; null where there were too many. */
-  keys_json: string;
+  /** `Recount[]` */
+  recounts_json: string;
+}
+
+/** How many runs of a UTC day have ended, as of now. */
+export interface StatisticsDaysTable {
+  /** `YYYY-MM-DD` */
+  day: string;
+  completed: number;
+  failed: number;
 }
 
 /** What each run was last counted as, so that a correction takes away exactly that. */
@@ -270,4 +278,5 @@ export interface Schema {
   statistics_rollups: StatisticsRollupsTable;
   statistics_counted: StatisticsCountedTable;
   statistics_changes: StatisticsChangesTable;
+  statistics_days: StatisticsDaysTable;
 }

@@ -1,5 +1,5 @@
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as othersTurn, setTimeout as delay } from 'node:timers/promises';
 import {
   CompiledQuery, SqliteAdapter, SqliteDriver, SqliteIntrospector, SqliteQueryCompiler,
   type DatabaseConnection, type Dialect, type SqliteDatabase, type SqliteStatement,
@@ -20,7 +20,8 @@ export const nodeSqliteDialect = (file: string): Dialect => ({
 /**
  * Takes the write lock when a transaction begins: a deferred transaction that reads first and then writes fails at once
  * when another process wrote in between. Where another process holds the lock, it waits without holding up the event
- * loop, which SQLite's own busy time-out would.
+ * loop, which SQLite's own busy time-out would; and as no call here waits for anything, work of many transactions would
+ * hold it up to its end, were others not given their turn before each.
  */
 class ImmediateDriver extends SqliteDriver {
   readonly #waiting = new WeakMap<DatabaseConnection, DatabaseConnection>();
@@ -38,6 +39,7 @@ class ImmediateDriver extends SqliteDriver {
   }
 
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    await othersTurn();
     await connection.executeQuery(CompiledQuery.raw('begin immediate'));
   }
 

@@ -1,8 +1,9 @@
 import { stagesFromBytes, type StageTallies } from '../steps/stage-tallies.ts';
 import { EMPTY_TALLY, type Dimension, type Slice, type Tally } from '../steps/statistics.ts';
-import { ALL, type DaySoFar } from './count-runs.ts';
+import type { DaySoFar } from './count-runs.ts';
 import type { Database } from './database.ts';
 import { RollupCache, type AllTimeTallies, type Periods } from './rollup-cache.ts';
+import { ALL, foldAllChanges } from './rollup-changes.ts';
 
 /** Tallies of all time, of everything and of each slice by dimension and value. */
 export interface AllTime {
@@ -10,7 +11,7 @@ export interface AllTime {
   readonly slices: Readonly<Record<Dimension, ReadonlyMap<string, Tally>>>;
 }
 
-/** Reads the roll-ups that `countRun` keeps: an answer costs periods, not runs. */
+/** Reads the roll-ups and what `countRuns` has noted since: an answer costs periods, not runs. */
 export class StatisticsRepository {
   readonly #db: Database;
   readonly #rollups: RollupCache;
@@ -34,6 +35,7 @@ export class StatisticsRepository {
 
   /** Seconds per stage by UTC day, both ends included. */
   async stages(from: string, to: string, slice: Slice | typeof ALL = ALL): Promise<Map<string, StageTallies>> {
+    await foldAllChanges(this.#db);
     const rows = await this.#db.selectFrom('statistics_rollups').select(['period', 'stages']).where('unit', '=', 'day')
       .where('dimension', '=', slice.dimension).where('value', '=', slice.value).where('period', '>=', from).where('period', '<=', to).execute();
     return new Map(rows.map(row => [row.period, stagesFromBytes(row.stages)]));
@@ -58,6 +60,7 @@ export class StatisticsRepository {
   }
 
   async allTimeStages(): Promise<StageTallies> {
+    await foldAllChanges(this.#db);
     const row = await this.#db.selectFrom('statistics_rollups').select('stages').where('unit', '=', 'all').where('dimension', '=', ALL.dimension)
       .where('value', '=', ALL.value).executeTakeFirst();
     return row ? stagesFromBytes(row.stages) : {};

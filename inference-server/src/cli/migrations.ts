@@ -1,5 +1,6 @@
 import { openDatabase, undoMigrations } from '../adapters/database.ts';
 import { migrations } from '../adapters/migrations/index.ts';
+import { foldAllChanges } from '../adapters/rollup-changes.ts';
 import { databaseUrl, readConfig } from '../config.ts';
 import { runCommand } from './run-command.ts';
 
@@ -21,6 +22,7 @@ async function main([command, name, ...rest]: readonly string[]): Promise<void> 
   const config = readConfig(process.env);
   const db = await openDatabase(databaseUrl(config));
   try {
+    if (command === 'undo') await foldAllChanges(db);
     const lines = command === 'list' ? Object.keys(migrations) : (await undoMigrations(db, name!)).map(undone => `${undone} is undone`);
     process.stdout.write(`${lines.join('\n')}\n`);
   } finally {

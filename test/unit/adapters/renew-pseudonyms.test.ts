@@ -44,7 +44,7 @@ describe('renewing pseudonyms', () => {
     const before = namesNow();
     keys.push('b'.repeat(32));
     await renewPseudonyms(db, pseudonyms, now);
-    const tables = await Promise.all((['runs', 'statistics_rollups', 'statistics_counted', 'run_events', 'outbox'] as const).map(table => db.selectFrom(table).selectAll().execute()));
+    const tables = await Promise.all((['runs', 'statistics_rollups', 'statistics_counted', 'statistics_changes', 'run_events', 'outbox'] as const).map(table => db.selectFrom(table).selectAll().execute()));
     for (const old of [before.patientPseudonym, before.physicianPseudonym, before.scanner]) expect(JSON.stringify(tables)).not.toContain(old);
   });
 

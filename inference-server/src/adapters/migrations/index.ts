@@ -10,6 +10,7 @@ import * as segOn from './050-seg-on.ts';
 import * as reviews from './060-reviews.ts';
 import * as rollupStorage from './071-rollup-storage.ts';
 import * as rollupChanges from './072-rollup-changes.ts';
+import * as notedChanges from './073-noted-changes.ts';
 import * as pictures from './081-pictures.ts';
 import * as pseudonymGeneration from './091-pseudonym-generation.ts';
 import * as providerSessions from './092-provider-sessions.ts';
@@ -27,6 +28,7 @@ export const migrations: Record<string, Migration> = {
   '060-reviews': reviews,
   '071-rollup-storage': rollupStorage,
   '072-rollup-changes': rollupChanges,
+  '073-noted-changes': notedChanges,
   '081-pictures': pictures,
   '091-pseudonym-generation': pseudonymGeneration,
   '092-provider-sessions': providerSessions,
