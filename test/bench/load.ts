@@ -10,8 +10,9 @@ export const bench: Bench = async () => {
     skipped('load', 'Orthanc is not installed');
     return [];
   }
-  const { runs, streams, statistics, liveMs, gatewayMiB, seconds } = await underLoad({ database: 'sqlite', studies: 200, models: 1, clients: 500, rate: RATE, seconds: 20 });
-  const unfinished = runs.filter(({ state }) => state !== 'completed').length;
+  const { runs, asked, streams, statistics, liveMs, gatewayMiB, seconds } = await underLoad({ database: 'sqlite', studies: 200, models: 1, clients: 500, rate: RATE, seconds: 20 });
+  // the urgent one is of a study that had a result when it was asked for, and takes its place
+  const unfinished = runs.filter(({ id, state }) => state !== 'completed' && !(state === 'superseded' && id === asked[0])).length;
   for (const fault of new Set(streams.faults)) process.stderr.write(`a stream: ${fault}\n`);
   return [
     { name: 'load, runs that did not complete', value: unfinished, unit: `of ${runs.length}`, limit: '0', holds: unfinished === 0 },

@@ -3,7 +3,7 @@ import { EMPTY_TALLY, type Dimension, type Slice, type Tally } from '../steps/st
 import type { DaySoFar } from './count-runs.ts';
 import type { Database } from './database.ts';
 import { RollupCache, type AllTimeTallies, type Periods } from './rollup-cache.ts';
-import { ALL, foldAllChanges } from './rollup-changes.ts';
+import { ALL, foldAllChanges, versionNow } from './rollup-changes.ts';
 
 /** Tallies of all time, of everything and of each slice by dimension and value. */
 export interface AllTime {
@@ -11,10 +11,14 @@ export interface AllTime {
   readonly slices: Readonly<Record<Dimension, ReadonlyMap<string, Tally>>>;
 }
 
+/** What was asked of stages; a year of one slice is about 1 MB. */
+const KEPT_STAGES = 20;
+
 /** Reads the roll-ups and what `countRuns` has noted since: an answer costs periods, not runs. */
 export class StatisticsRepository {
   readonly #db: Database;
   readonly #rollups: RollupCache;
+  readonly #keptStages = new Map<string, { readonly version: number; readonly found: ReadonlyMap<string, StageTallies> }>();
 
   constructor(db: Database) {
     this.#db = db;
@@ -33,12 +37,10 @@ export class StatisticsRepository {
     return this.#rollups.periods('hour', slice.dimension, slice.value, from, to);
   }
 
-  /** Seconds per stage by UTC day, both ends included. */
-  async stages(from: string, to: string, slice: Slice | typeof ALL = ALL): Promise<Map<string, StageTallies>> {
-    await foldAllChanges(this.#db);
-    const rows = await this.#db.selectFrom('statistics_rollups').select(['period', 'stages']).where('unit', '=', 'day')
-      .where('dimension', '=', slice.dimension).where('value', '=', slice.value).where('period', '>=', from).where('period', '<=', to).execute();
-    return new Map(rows.map(row => [row.period, stagesFromBytes(row.stages)]));
+  /** Seconds per stage by UTC day, both ends included. The same object as before where no run has ended since. */
+  async stages(from: string, to: string, slice: Slice | typeof ALL = ALL): Promise<ReadonlyMap<string, StageTallies>> {
+    return this.#stages(`${from} ${to} ${slice.dimension} ${slice.value}`, db => db.selectFrom('statistics_rollups').select(['period', 'stages']).where('unit', '=', 'day')
+      .where('dimension', '=', slice.dimension).where('value', '=', slice.value).where('period', '>=', from).where('period', '<=', to).execute());
   }
 
   /** How its day stood when a run ended; undefined for a run that has not ended. */
@@ -60,10 +62,21 @@ export class StatisticsRepository {
   }
 
   async allTimeStages(): Promise<StageTallies> {
+    const found = await this.#stages('', db => db.selectFrom('statistics_rollups').select(['period', 'stages']).where('unit', '=', 'all')
+      .where('dimension', '=', ALL.dimension).where('value', '=', ALL.value).execute());
+    return found.get('') ?? {};
+  }
+
+  /** @param asked tells what is read from all else */
+  async #stages(asked: string, read: (db: Database) => Promise<{ period: string; stages: Uint8Array }[]>): Promise<ReadonlyMap<string, StageTallies>> {
+    const version = await versionNow(this.#db);
+    const known = this.#keptStages.get(asked);
+    if (known?.version === version) return known.found;
     await foldAllChanges(this.#db);
-    const row = await this.#db.selectFrom('statistics_rollups').select('stages').where('unit', '=', 'all').where('dimension', '=', ALL.dimension)
-      .where('value', '=', ALL.value).executeTakeFirst();
-    return row ? stagesFromBytes(row.stages) : {};
+    const found = new Map((await read(this.#db)).map(row => [row.period, stagesFromBytes(row.stages)]));
+    if (this.#keptStages.size >= KEPT_STAGES) this.#keptStages.clear();
+    this.#keptStages.set(asked, { version, found });
+    return found;
   }
 
   /** Hours are for the last day only; what is counted or corrected later in a forgotten one is in its day all the same. */

@@ -55,11 +55,13 @@ export function statisticsRouter({ statistics, mlflow, pseudonyms, config, now }
     const { days, step, ...query } = StagesQuery.parse(req.query);
     const period = daysUpTo(today(), days);
     const of = await statistics.stages(period[0]!, period.at(-1)!, sliceOf(query));
-    const answer: StageTrends = {
-      from: period[0]!, to: period.at(-1)!, period: stageFiguresOf(combineStages([...of.values()])),
-      days: stepsOf(period, step).map(together => ({ date: together[0]!, stages: stageFiguresOf(combineStages(together.flatMap(date => of.get(date) ?? []))) })),
-    };
-    res.json(answer);
+    sendKept(res, [of], `${step}`, () => {
+      const answer: StageTrends = {
+        from: period[0]!, to: period.at(-1)!, period: stageFiguresOf(combineStages([...of.values()])),
+        days: stepsOf(period, step).map(together => ({ date: together[0]!, stages: stageFiguresOf(combineStages(together.flatMap(date => of.get(date) ?? []))) })),
+      };
+      return JSON.stringify(answer);
+    });
   });
 
   router.get('/mlops/statistics/failures', requires('view'), async (req, res) => {
@@ -68,21 +70,25 @@ export function statisticsRouter({ statistics, mlflow, pseudonyms, config, now }
     const period = daysUpTo(today(), days);
     const [from, to] = [period[0]!, period.at(-1)!];
     const of = await statistics.days(from, to, slice);
-    const total = combineTallies([...of.values()]);
     const link = (code: string) => `/api/v1/runs?${new URLSearchParams({ state: 'failed', code, from, to, ...(slice && { [slice.dimension]: slice.value }) })}`;
-    const answer: Failures = {
-      from, to, runs: total.completed + total.failed, failed: total.failed,
-      codes: Object.entries(total.failures).sort(([, a], [, b]) => b - a).map(([code, runs]) => ({
-        code, runs, runsUrl: link(code), days: period.flatMap(date => (of.get(date)?.failures[code] ? [{ date, runs: of.get(date)!.failures[code]! }] : [])),
-      })),
-    };
-    res.json(answer);
+    sendKept(res, [of], 'failures', () => {
+      const total = combineTallies([...of.values()]);
+      const answer: Failures = {
+        from, to, runs: total.completed + total.failed, failed: total.failed,
+        codes: Object.entries(total.failures).sort(([, a], [, b]) => b - a).map(([code, runs]) => ({
+          code, runs, runsUrl: link(code), days: period.flatMap(date => (of.get(date)?.failures[code] ? [{ date, runs: of.get(date)!.failures[code]! }] : [])),
+        })),
+      };
+      return JSON.stringify(answer);
+    });
   });
 
   router.get('/mlops/statistics/dimensions', requires('view'), async (_req, res) => {
-    const { slices } = await statistics.allTime();
-    const answer = Object.fromEntries(DIMENSIONS.map(dimension => [dimension, mostRuns(slices[dimension]).map(([value, tally]) => ({ value, runs: runsOf(tally) }))])) as Dimensions;
-    res.json(answer);
+    const allTime = await statistics.allTime();
+    sendKept(res, [allTime], 'dimensions', () => {
+      const answer = Object.fromEntries(DIMENSIONS.map(dimension => [dimension, mostRuns(allTime.slices[dimension]).map(([value, tally]) => ({ value, runs: runsOf(tally) }))])) as Dimensions;
+      return JSON.stringify(answer);
+    });
   });
 
   // MLflow itself listens on loopback only; the caller reaches its pages through the door they came by.
