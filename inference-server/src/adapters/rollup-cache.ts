@@ -1,7 +1,7 @@
 import type { Selectable } from 'kysely';
 import { EMPTY_TALLY, TALLY_NUMBERS, combineTallies, type Tally } from '../steps/statistics.ts';
 import type { Database } from './database.ts';
-import { changesAfter, differencesOf, versionNow, type Change } from './rollup-changes.ts';
+import { changesAfter, differencesOf, foldedNow, versionNow, type Change } from './rollup-changes.ts';
 import { toTally, type Key } from './rollup-rows.ts';
 import type { StatisticsRollupsTable } from './schema.ts';
 
@@ -40,6 +40,8 @@ export class RollupCache {
   readonly #db: Database;
   readonly #series = new Map<string, Series>();
   #seen: number | undefined;
+  /** Up to `#seen`, with all that are not in the rows yet. */
+  #recent: Change[] = [];
 
   constructor(db: Database) {
     this.#db = db;
@@ -52,19 +54,30 @@ export class RollupCache {
     const last = changes.at(-1);
     if (seen !== undefined && !last) return;
     // the first look, or some are forgotten already, or are many
-    if (seen === undefined || changes.length === MANY_CHANGES || last!.version - seen !== changes.length) {
-      const version = await versionNow(this.#db);
-      this.#series.clear();
-      this.#seen = version;
-      return;
-    }
+    if (seen === undefined || changes.length === MANY_CHANGES || last!.version - seen !== changes.length) return this.#startAnew();
     for (const change of changes) {
       takeIn(change, key => {
         const series = this.#series.get(key.unit === 'all' ? ALL_TIME : seriesOf(key.unit, key.dimension, key.value));
         return series && key.period >= series.from ? series : undefined;
       });
     }
+    this.#recent.push(...changes.filter(({ version }) => version > (this.#seen ?? 0)));
     this.#seen = Math.max(this.#seen ?? 0, last!.version);
+    if (this.#recent.length >= MANY_CHANGES) await this.#forgetFolded();
+  }
+
+  async #startAnew(): Promise<void> {
+    // first the version: what is noted meanwhile comes again
+    const version = await versionNow(this.#db);
+    const noted = await changesAfter(this.#db, undefined);
+    this.#series.clear();
+    this.#recent = noted.filter(change => change.version <= version);
+    this.#seen = version;
+  }
+
+  async #forgetFolded(): Promise<void> {
+    const folded = await foldedNow(this.#db);
+    this.#recent = this.#recent.filter(({ version }) => version > folded);
   }
 
   /** Tallies by period, both ends included; periods without runs are absent. The same object as before where nothing has changed. */
@@ -115,16 +128,16 @@ export class RollupCache {
     return series;
   }
 
-  /** The rows, and what is noted and not in them: the latter first, for what is taken into the rows meanwhile is told by their versions. */
+  /** The rows, and what is noted and not in them; what is taken into them meanwhile is told by their versions. */
   async #read(of: Asked): Promise<Series> {
-    const changes = await changesAfter(this.#db, undefined);
+    const recent = this.#recent;
     let query = this.#db.selectFrom('statistics_rollups').select(COLUMNS).where('unit', '=', of.unit);
     for (const name of ['dimension', 'value', 'period'] as const) if (of[name] !== undefined) query = query.where(name, '=', of[name]);
     if (of.from !== undefined) query = query.where('period', '>=', of.from);
     const rows: Row[] = await query.execute();
     const series: Series = { from: of.from ?? '', rows: new Map(rows.map(row => [rowOf(row), { version: row.version, tally: toTally(row) }])), answers: new Map() };
     const isAsked = (key: Key) => (['unit', 'dimension', 'value', 'period'] as const).every(name => of[name] === undefined || of[name] === key[name]) && key.period >= series.from;
-    for (const change of changes) takeIn(change, key => (isAsked(key) ? series : undefined));
+    for (const change of recent) takeIn(change, key => (isAsked(key) ? series : undefined));
     return series;
   }
 }
@@ -137,7 +150,7 @@ const rowOf = ({ unit, dimension, value, period }: Key): string => (unit === 'al
 /** Adds and takes away in the rows that do not have the change yet. @param find the series of a row, where there is one */
 function takeIn({ version, recounts }: Change, find: (key: Key) => Series | undefined): void {
   const known = (key: Key) => find(key)?.rows.get(rowOf(key));
-  const differences = differencesOf(recounts, (_name, key) => known(key) !== undefined, key => find(key) !== undefined && (known(key)?.version ?? -1) < version);
+  const differences = differencesOf(recounts, ({ key }) => known(key) !== undefined, ({ key }) => find(key) !== undefined && (known(key)?.version ?? -1) < version);
   for (const { key, added, taken } of differences) {
     const { rows, answers } = find(key)!;
     rows.set(rowOf(key), { version, tally: combineTallies([known(key)?.tally ?? EMPTY_TALLY, ...added.map(({ tally }) => tally)], taken.map(({ tally }) => tally)) });

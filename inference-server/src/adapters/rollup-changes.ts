@@ -27,9 +27,14 @@ export interface Change {
   readonly recounts: readonly Recount[];
 }
 
-/** What changes add to a row of the roll-ups and take from it. */
-export interface Difference {
+interface RowName {
   readonly key: Key;
+  /** `nameOf` the key. */
+  readonly name: string;
+}
+
+/** What changes add to a row of the roll-ups and take from it. */
+export interface Difference extends RowName {
   readonly added: Counted[];
   readonly taken: Counted[];
 }
@@ -72,19 +77,17 @@ export async function changesAfter(db: Database, after: number | undefined, limi
 }
 
 /**
- * What recounts change, by the names of the rows.
+ * What recounts change in the rows that concern one.
  * @param isThere whether there is such a row. From one that is not there nothing can be taken: it is of an hour that was forgotten
- * @param concerns whether one wants to know of a row
  */
-export function differencesOf(recounts: readonly Recount[], isThere: (name: string, key: Key) => boolean, concerns: (key: Key) => boolean = () => true): Difference[] {
+export function differencesOf(recounts: readonly Recount[], isThere: (row: RowName) => boolean, concerns: (row: RowName) => boolean = () => true): Difference[] {
   const found = new Map<string, Difference>();
   for (const { before, now } of recounts) {
-    const touched = new Map([...(before ? keysOf(before) : []), ...(now ? keysOf(now) : [])].map(key => [nameOf(key), key]));
-    const taken = new Set(before && keysOf(before).map(nameOf));
-    const added = new Set(now && keysOf(now).map(nameOf));
-    for (const [name, key] of touched) {
-      if (!concerns(key) || (taken.has(name) && !found.has(name) && !isThere(name, key))) continue;
-      const difference = found.get(name) ?? { key, added: [], taken: [] };
+    const taken = new Map(before && rowsOf(before).filter(concerns).map(row => [row.name, row]));
+    const added = new Map(now && rowsOf(now).filter(concerns).map(row => [row.name, row]));
+    for (const [name, row] of new Map([...taken, ...added])) {
+      if (taken.has(name) && !found.has(name) && !isThere(row)) continue;
+      const difference = found.get(name) ?? { ...row, added: [], taken: [] };
       if (taken.has(name)) difference.taken.push(before!);
       if (added.has(name)) difference.added.push(now!);
       found.set(name, difference);
@@ -93,11 +96,17 @@ export function differencesOf(recounts: readonly Recount[], isThere: (name: stri
   return [...found.values()];
 }
 
-/** By hour, by day and for all time: of all runs and of each slice. */
-function keysOf({ endedAtMs, slices }: Counted): Key[] {
-  const ended = new Date(endedAtMs);
+const rows = new WeakMap<Counted, readonly RowName[]>();
+
+/** Where it is counted, by hour, by day and for all time: of all runs and of each slice. */
+function rowsOf(counted: Counted): readonly RowName[] {
+  const known = rows.get(counted);
+  if (known) return known;
+  const ended = new Date(counted.endedAtMs);
   const periods: Pick<Key, 'unit' | 'period'>[] = [{ unit: 'hour', period: utcHour(ended) }, { unit: 'day', period: utcDay(ended) }, { unit: 'all', period: '' }];
-  return periods.flatMap(period => [ALL, ...slices].map(slice => ({ ...period, ...slice })));
+  const found = periods.flatMap(period => [ALL, ...counted.slices].map(slice => ({ ...period, ...slice }))).map(key => ({ key, name: nameOf(key) }));
+  rows.set(counted, found);
+  return found;
 }
 
 /** How far the changes are in the rows. */
@@ -145,8 +154,8 @@ async function foldSome(trx: Transaction<Schema>): Promise<boolean> {
   if (last === undefined) return false;
   const recounts = changes.flatMap(change => change.recounts);
   const kept = await readRollups(trx, differencesOf(recounts, () => true).map(({ key }) => key));
-  const differences = differencesOf(recounts, name => kept.has(name));
-  await writeRollups(trx, differences.map(difference => ({ key: difference.key, ...combined(kept.get(nameOf(difference.key)), difference) })), last);
+  const differences = differencesOf(recounts, ({ name }) => kept.has(name));
+  await writeRollups(trx, differences.map(difference => ({ key: difference.key, ...combined(kept.get(difference.name), difference) })), last);
   await trx.updateTable('cursors').set({ position: last }).where('name', '=', FOLDED).execute();
   await trx.deleteFrom('statistics_changes').where('version', '<=', last - KEPT).execute();
   return changes.length === AT_ONCE;
@@ -179,6 +188,12 @@ const VERSION = 'statistics-version';
 export async function takeTurn(trx: Transaction<Schema>): Promise<number> {
   const { position } = await trx.updateTable('cursors').set(eb => ({ position: eb('position', '+', 1) })).where('name', '=', VERSION)
     .returning('position').executeTakeFirstOrThrow();
+  return position;
+}
+
+/** How far they are in the rows. */
+export async function foldedNow(db: Database): Promise<number> {
+  const { position } = await db.selectFrom('cursors').select('position').where('name', '=', FOLDED).executeTakeFirstOrThrow();
   return position;
 }
 
