@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Run } from '../../inference-server/src/contract/runs.ts';
 import { writeHostileModel } from '../support/hostile-models.ts';
@@ -75,5 +77,23 @@ describe.skipIf(!hasOrthanc)('a computation that goes wrong inside native code',
     }
     expect(await system.ended(run.id)).toMatchObject({ state: 'failed', error: { code: 'WORKER_CRASHED', message: expect.stringContaining('SIGSEGV') } });
     await nextRunWorks();
+  });
+
+  it('and gets no more memory is tried three times, and then fails with that', async () => {
+    await patientWorker();
+    await nextRunWorks();
+    // as much data as a usual run takes, and a GB; WebAssembly reserves addresses by the 10 GB, so that these can't be limited
+    const limit = Number(/^VmData:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${system.computePid()}/status`, 'utf8'))![1]) * 1024 + 1e9;
+    const run = await request('large');
+    const limited = new Set<number>();
+    const limiting = setInterval(() => {
+      const pid = system.computePid();
+      if (pid === undefined || limited.has(pid)) return;
+      execFileSync('prlimit', ['--pid', String(pid), `--data=${limit}`]);
+      limited.add(pid);
+    }, 20);
+    const ended = await system.ended(run.id).finally(() => clearInterval(limiting));
+    expect(ended).toMatchObject({ state: 'failed', error: { code: 'WORKER_CRASHED', message: expect.stringContaining('out of memory') } });
+    expect(limited.size).toBe(3);
   });
 });
