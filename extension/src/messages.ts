@@ -103,7 +103,7 @@ const en = {
   priors: CHANGE_MESSAGES.en,
   uncertainty: {
     show: 'Uncertainty map',
-    meaning: 'Chance that a voxel is on the wrong side of the tumour’s outline, by the model’s own probabilities. Sure is not right: what the model overlooks is not shown.',
+    meaning: 'Chance that a voxel is on the wrong side of the tumour’s outline, by the model’s probabilities. Sure is not right: what the model overlooks is not shown.',
     absent: 'This result has no map of its uncertainty. Segment again to make one.',
     failed: 'The map could not be shown. Try again, or reload the page.',
   },
@@ -195,7 +195,7 @@ const fr: Messages = {
   priors: CHANGE_MESSAGES.fr,
   uncertainty: {
     show: 'Carte d’incertitude',
-    meaning: 'Probabilité qu’un voxel soit du mauvais côté du contour de la tumeur, selon le modèle lui-même. Sûr ne veut pas dire juste : ce que le modèle ignore n’apparaît pas.',
+    meaning: 'Probabilité qu’un voxel soit du mauvais côté du contour de la tumeur, selon les probabilités du modèle. Sûr ne veut pas dire juste : ce que le modèle ignore n’apparaît pas.',
     absent: 'Ce résultat n’a pas de carte d’incertitude. Segmentez à nouveau pour en obtenir une.',
     failed: 'La carte n’a pas pu être affichée. Réessayez, ou rechargez la page.',
   },

@@ -288,6 +288,7 @@ function inWords({ inputs, rankCorrelation, meanAbsoluteError, voxelError, cover
     + `  rank correlation with the true Dice ${figure(rankCorrelation.after)} (the network's own ${figure(rankCorrelation.before)})\n`
     + `  mean absolute error ${figure(meanAbsoluteError.after)} (${figure(meanAbsoluteError.before)})\n`
     + `  voxels around the tumour, calibration error ${REGION_NAMES.map(region => `${region.toUpperCase()} ${figure(voxelError[region].after)} (${figure(voxelError[region].before)})`).join(', ')}\n`
+    + `    each case by itself, mean over the cases ${REGION_NAMES.map(region => `${region.toUpperCase()} ${figure(voxelError[region].ofCases.after)} (${figure(voxelError[region].ofCases.before)})`).join(', ')}\n`
     + `  true volume within its interval: ${Math.round(100 * coverage)} %\n${kinds.join('')}`;
 }
 

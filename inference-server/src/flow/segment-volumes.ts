@@ -164,7 +164,7 @@ export async function segmentPrepared(
   const withheld = incomplete === 'withhold' && lackingOf(volumes, manifest).length > 0 && isUnreliable(confidence);
   const shown = withheld ? { ...probabilities, values: new Float32Array(probabilities.values.length) } : probabilities;
   return {
-    ...(withheld ? labelled(shown) : answer), uncertainty: uncertaintyOf(shown, head.geometry, manifest.axes), further: onEach ? labelOthers(volumes, registered, reference, shown, manifest.axes) : {},
+    ...(withheld ? labelled(shown) : answer), uncertainty: uncertaintyOf(shown, head.geometry, manifest.axes, manifest.calibration?.voxels.wt), further: onEach ? labelOthers(volumes, registered, reference, shown, manifest.axes) : {},
     withheldMl: withheld ? answer.measurements.volumesMl.total : null,
     confidence: withheld ? { overall: confidence.overall, regions: { wt: null, tc: null, et: null }, calibrated: true } : confidence,
     probabilities, seen, missing, reference, brainFoundBy: stripped ? ALREADY_STRIPPED : brainExtractor.name,

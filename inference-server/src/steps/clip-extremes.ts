@@ -15,11 +15,16 @@ const MOST_NEGATIVE = 0.02;
  */
 export function clipExtremes(volume: Volume): Volume {
   const { voxels } = volume;
-  const sample = Float32Array.from({ length: Math.ceil(voxels.length / SAMPLING) }, (_, n) => voxels[n * SAMPLING]!);
-  const positive = sample.filter(value => value > 0);
-  if (positive.length === 0) return volume;
-  const floor = sample.filter(value => value < 0).length > MOST_NEGATIVE * positive.length ? -Infinity : 0;
-  const ceiling = MOST_OF_QUANTILE * quantiles(positive, [0.99])[0]!;
+  const sample = new Float32Array(Math.ceil(voxels.length / SAMPLING));
+  let [positive, negative] = [0, 0];
+  for (let at = 0; at < voxels.length; at += SAMPLING) {
+    const value = voxels[at]!;
+    if (value > 0) sample[positive++] = value;
+    else if (value < 0) negative++;
+  }
+  if (positive === 0) return volume;
+  const floor = negative > MOST_NEGATIVE * positive ? -Infinity : 0;
+  const ceiling = MOST_OF_QUANTILE * quantiles(sample.subarray(0, positive), [0.99])[0]!;
   if (within(voxels, floor, ceiling)) return volume;
   return { ...volume, voxels: voxels.map(value => (value > ceiling ? ceiling : value >= floor ? value : 0)) };
 }

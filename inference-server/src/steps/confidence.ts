@@ -58,7 +58,9 @@ function sumsOfRegion(probabilities: Float32Array): Sums {
 function sumsOfClasses(values: Float32Array, count: number): [Sums, Sums, Sums] {
   const [wt, tc, et] = [0, 1, 2].map((): Sums => ({ expected: 0, found: 0, overlap: 0, unsure: 0 })) as [Sums, Sums, Sums];
   for (let at = 0; at < count; at++) {
-    const [necrotic, edema, enhancing] = [values[at]!, values[count + at]!, values[2 * count + at]!];
+    const necrotic = values[at]!;
+    const edema = values[count + at]!;
+    const enhancing = values[2 * count + at]!;
     const whole = necrotic + edema + enhancing;
     if (whole === 0) continue;
     const largest = Math.max(necrotic, edema, enhancing);

@@ -61,7 +61,8 @@ export function inputEvidence(
         const opposite = at + (box.low[leftRight]! + box.high[leftRight]! - 1 - 2 * position) * strides[leftRight]!;
         if (brain[opposite] === 0) continue;
         pairs++;
-        const [x, y] = [referenceVoxels[at]!, referenceVoxels[opposite]!];
+        const x = referenceVoxels[at]!;
+        const y = referenceVoxels[opposite]!;
         mirrored[0]! += x;
         mirrored[1]! += y;
         mirrored[2]! += x * x;

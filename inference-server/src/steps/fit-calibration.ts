@@ -3,7 +3,7 @@ import {
 } from '../domain/calibration.ts';
 import type { Region } from '../domain/label-map.ts';
 import { evidenceOf, type Seen as SeenAnswer } from './calibrated-confidence.ts';
-import { calibrationError, type ReliabilityBins } from './reliability.ts';
+import { calibrationError, pooledCalibrationError, type ReliabilityBins } from './reliability.ts';
 import { spearman } from './statistics-of-cases.ts';
 
 type PerRegion<T> = Readonly<Record<Region, T>>;
@@ -30,8 +30,8 @@ export interface CalibrationFigures {
   /** Spearman's correlation of predicted and true Dice of the whole tumour, before and after. */
   readonly rankCorrelation: { readonly before: number | null; readonly after: number | null };
   readonly meanAbsoluteError: { readonly before: number; readonly after: number };
-  /** Of voxel probabilities in the tumour's surroundings, over the cases as they are. */
-  readonly voxelError: PerRegion<{ readonly before: number; readonly after: number }>;
+  /** Of voxel probabilities in the tumour's surroundings: all voxels of the cases as they are together, and each case by itself, mean over the cases. */
+  readonly voxelError: PerRegion<{ readonly before: number; readonly after: number; readonly ofCases: { readonly before: number; readonly after: number } }>;
   /** Share of the answers whose volume interval holds the true volume. */
   readonly coverage: number;
   readonly predictions: readonly { readonly case: string; readonly input: string; readonly kind: string; readonly before: number; readonly predicted: number; readonly dice: number }[];
@@ -57,10 +57,12 @@ export function fitCalibration(observed: readonly Observation[]): { calibration:
     return ratiosOf(predictions.filter(one => one.case === left)).map(ratio => ratio >= low && ratio <= high);
   });
   const voxelError = perRegion(region => {
-    const errors = folds.flatMap(({ kept, voxels }) => asTheyAre(kept).map(({ reliability }) => [
-      calibrationError(reliability![region], sigmoid), calibrationError(reliability![region], calibrated(voxels[region])),
-    ] as const));
-    return { before: mean(errors.map(([before]) => before)), after: mean(errors.map(([, after]) => after)) };
+    const held = folds.flatMap(({ kept, voxels }) => asTheyAre(kept).map(({ reliability }) => ({ bins: reliability![region], after: calibrated(voxels[region]) })));
+    return {
+      before: pooledCalibrationError(held.map(({ bins }) => ({ bins, probabilityOf: sigmoid }))),
+      after: pooledCalibrationError(held.map(({ bins, after }) => ({ bins, probabilityOf: after }))),
+      ofCases: { before: mean(held.map(({ bins }) => calibrationError(bins, sigmoid))), after: mean(held.map(({ bins, after }) => calibrationError(bins, after))) },
+    };
   });
   return {
     calibration: {

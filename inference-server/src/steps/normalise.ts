@@ -63,29 +63,37 @@ function moments(
 /** The same without mask and limits, where zeros add nothing to the sums and no branch is needed. */
 function momentsOfNonZero(voxels: Float32Array, [, rows, columns]: readonly [number, number, number], box: Box): { mean: number; sd: number } {
   let count = 0;
-  // Two of each, so that one addition need not wait for the other.
-  let [sum, otherSum, squares, otherSquares] = [0, 0, 0, 0];
+  // Four of each, so that one addition need not wait for the other.
+  let [a, b, c, d, aa, bb, cc, dd] = [0, 0, 0, 0, 0, 0, 0, 0];
   for (let k = box.low[0]; k < box.high[0]; k++) {
     for (let j = box.low[1]; j < box.high[1]; j++) {
       const row = (k * rows + j) * columns;
       const end = row + box.high[2];
       let at = row + box.low[2];
-      for (; at + 1 < end; at += 2) {
-        const [value, other] = [voxels[at]!, voxels[at + 1]!];
-        count += (value === 0 ? 0 : 1) + (other === 0 ? 0 : 1);
-        sum += value;
-        otherSum += other;
-        squares += value * value;
-        otherSquares += other * other;
+      for (; at + 3 < end; at += 4) {
+        const p = voxels[at]!;
+        const q = voxels[at + 1]!;
+        const r = voxels[at + 2]!;
+        const s = voxels[at + 3]!;
+        count += (p === 0 ? 0 : 1) + (q === 0 ? 0 : 1) + (r === 0 ? 0 : 1) + (s === 0 ? 0 : 1);
+        a += p;
+        b += q;
+        c += r;
+        d += s;
+        aa += p * p;
+        bb += q * q;
+        cc += r * r;
+        dd += s * s;
       }
-      if (at === end) continue;
-      const value = voxels[at]!;
-      count += value === 0 ? 0 : 1;
-      sum += value;
-      squares += value * value;
+      for (; at < end; at++) {
+        const p = voxels[at]!;
+        count += p === 0 ? 0 : 1;
+        a += p;
+        aa += p * p;
+      }
     }
   }
-  return momentsFrom(count, sum + otherSum, squares + otherSquares);
+  return momentsFrom(count, a + b + c + d, aa + bb + cc + dd);
 }
 
 function momentsFrom(count: number, sum: number, squares: number): { mean: number; sd: number } {

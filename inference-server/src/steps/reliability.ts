@@ -89,7 +89,10 @@ function dilateLine(mask: Uint8Array, start: number, stride: number, length: num
 }
 
 /** Expected calibration error: how far what was said of a voxel is from how often it was so, mean over the voxels. */
-export function calibrationError({ voxels, inside }: ReliabilityBins, probabilityOf: (logit: number) => number): number {
-  const total = voxels.reduce((sum, count) => sum + count, 0);
-  return BIN_LOGITS.reduce((sum, logit, bin) => sum + Math.abs(inside[bin]! - voxels[bin]! * probabilityOf(logit)), 0) / total;
+export const calibrationError = (bins: ReliabilityBins, probabilityOf: (logit: number) => number): number => pooledCalibrationError([{ bins, probabilityOf }]);
+
+/** The same over the voxels of several cases together, as the error is usually defined (Guo 2017): too high in one case and too low in another even out. */
+export function pooledCalibrationError(cases: readonly { readonly bins: ReliabilityBins; readonly probabilityOf: (logit: number) => number }[]): number {
+  const total = cases.reduce((sum, { bins }) => sum + bins.voxels.reduce((voxels, count) => voxels + count, 0), 0);
+  return BIN_LOGITS.reduce((sum, logit, bin) => sum + Math.abs(cases.reduce((off, { bins, probabilityOf }) => off + bins.inside[bin]! - bins.voxels[bin]! * probabilityOf(logit), 0)), 0) / total;
 }

@@ -25,11 +25,16 @@ function regionsOf(answer: Float32Array, { order, activation }: Extract<Manifest
   const [wt, tc, et] = [order.indexOf('wt') * count, order.indexOf('tc') * count, order.indexOf('et') * count];
   const logits = activation === 'logits';
   for (let at = 0; at < count; at++) {
-    const [whole, core, enhancing] = [answer[wt + at]!, answer[tc + at]!, answer[et + at]!];
-    const brain = inside[at] === 1;
-    answer[at] = !brain ? 0 : logits ? sigmoid(whole) : whole;
-    answer[count + at] = !brain ? 0 : logits ? sigmoid(core) : core;
-    answer[2 * count + at] = !brain ? 0 : logits ? sigmoid(enhancing) : enhancing;
+    if (inside[at] !== 1) {
+      answer[at] = answer[count + at] = answer[2 * count + at] = 0;
+      continue;
+    }
+    const whole = answer[wt + at]!;
+    const core = answer[tc + at]!;
+    const enhancing = answer[et + at]!;
+    answer[at] = logits ? sigmoid(whole) : whole;
+    answer[count + at] = logits ? sigmoid(core) : core;
+    answer[2 * count + at] = logits ? sigmoid(enhancing) : enhancing;
   }
   return answer;
 }

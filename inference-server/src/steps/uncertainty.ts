@@ -1,3 +1,4 @@
+import { logit, sigmoid, type VoxelCalibration } from '../domain/calibration.ts';
 import { voxelCount, type VolumeGeometry } from '../domain/geometry.ts';
 import type { LabelMap } from '../domain/label-map.ts';
 import type { Manifest } from '../domain/manifest.ts';
@@ -6,21 +7,31 @@ import { boxAround } from './crop-probabilities.ts';
 import { gridOfBox } from './model-grid.ts';
 import { toLabelMap } from './to-label-map.ts';
 
-/** Chance that a voxel is on the wrong side of the tumour's outline, by the model's probabilities, from which each level starts. */
+/** Chance that a voxel is on the wrong side of the tumour's outline from which each level starts. */
 export const UNCERTAINTY_LEVELS = [0.1, 0.2, 0.35] as const;
 /** Labels that `toLabelMap` gives where the first, the second and the third region is found, and the level that each stands for. */
 const LEVEL_OF_LABEL = [0, 2, 1, 3] as const;
 
+/** Of so many probabilities between 0 and 1 it is computed how unsure they are. */
+const PROBABILITIES = 4096;
+
 /**
  * How unsure the model is whether a voxel is tumour or not, as levels 0 (sure) to 3 on the reference series' own grid.
  * min(p, 1 − p) is brought there in the same way as the labels are; each level is a region of its own.
+ * @param calibration of the whole tumour's probabilities; the model's own where it has none.
  */
-export function uncertaintyOf({ kind, geometry, values }: TumourProbabilities, reference: VolumeGeometry, axes: Manifest['axes']): LabelMap {
+export function uncertaintyOf(
+  { kind, geometry, values }: TumourProbabilities, reference: VolumeGeometry, axes: Manifest['axes'], { slope, offset }: VoxelCalibration = { slope: 1, offset: 0 },
+): LabelMap {
   const { shape } = geometry;
   const count = shape[0] * shape[1] * shape[2];
+  const unsure = Float32Array.from({ length: PROBABILITIES + 1 }, (_, n) => {
+    const p = sigmoid(offset + slope * logit(n / PROBABILITIES));
+    return Math.min(p, 1 - p);
+  });
   const unsureOf = (at: number): number => {
     const p = kind === 'regions' ? values[at]! : values[at]! + values[count + at]! + values[2 * count + at]!;
-    return Math.min(p, 1 - p);
+    return unsure[(Math.min(p, 1) * PROBABILITIES + 0.5) | 0]!;
   };
   const box = boxAround(shape, (from, to, step) => {
     let at = from;
@@ -35,9 +46,9 @@ export function uncertaintyOf({ kind, geometry, values }: TumourProbabilities, r
     for (let b = 0; b < size[1]; b++) {
       const row = ((low[0] + a) * shape[1] + low[1] + b) * shape[2] + low[2];
       for (let c = 0; c < size[2]; c++, into++) {
-        const unsure = unsureOf(row + c);
+        const chance = unsureOf(row + c);
         // above a half is inside, as for a region of the tumour
-        for (let level = 0; level < 3; level++) regions[level * unsureCount + into] = Math.max(0, unsure - UNCERTAINTY_LEVELS[level]! + 0.5);
+        for (let level = 0; level < 3; level++) regions[level * unsureCount + into] = Math.max(0, chance - UNCERTAINTY_LEVELS[level]! + 0.5);
       }
     }
   }

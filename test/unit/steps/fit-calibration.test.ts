@@ -49,6 +49,8 @@ describe('fitting a calibration', () => {
     expect(calibration.voxels.wt.slope).toBeCloseTo(0.5, 1);
     expect(figures.voxelError.wt.before).toBeGreaterThan(0.05);
     expect(figures.voxelError.wt.after).toBeLessThan(0.01);
+    expect(figures.voxelError.wt.ofCases.before).toBeGreaterThan(0.05);
+    expect(figures.voxelError.wt.ofCases.after).toBeLessThan(0.01);
   });
 
   it('covers the true volume in about nine of ten', () => {

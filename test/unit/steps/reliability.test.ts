@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { sigmoid } from '../../../inference-server/src/domain/calibration.ts';
 import type { TumourProbabilities } from '../../../inference-server/src/domain/probabilities.ts';
-import { BIN_LOGITS, calibrationError, reliabilityOf } from '../../../inference-server/src/steps/reliability.ts';
+import { BIN_LOGITS, calibrationError, pooledCalibrationError, reliabilityOf } from '../../../inference-server/src/steps/reliability.ts';
 import { aGrid } from '../../support/volumes.ts';
 
 const grid = aGrid([1, 1, 40]);
@@ -31,5 +31,12 @@ describe('how reliable probabilities are', () => {
     const voxels = BIN_LOGITS.map(() => 100);
     expect(calibrationError({ voxels, inside: BIN_LOGITS.map(logit => 100 * sigmoid(logit)) }, sigmoid)).toBeCloseTo(0);
     expect(calibrationError({ voxels, inside: voxels.map(() => 30) }, () => 0.8)).toBeCloseTo(0.5);
+  });
+
+  it('evens out over the voxels of several cases together', () => {
+    const voxels = BIN_LOGITS.map(() => 100);
+    const off = (by: number) => ({ bins: { voxels, inside: voxels.map(() => 50 + by) }, probabilityOf: () => 0.5 });
+    expect(pooledCalibrationError([off(20), off(-20)])).toBeCloseTo(0);
+    expect(pooledCalibrationError([off(20), off(0)])).toBeCloseTo(0.1);
   });
 });
