@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DicomFolder, ResultFolder } from '../../inference-server/src/adapters/dicom-folder.ts';
 import { OnnxModel } from '../../inference-server/src/adapters/onnx-model.ts';
+import { readSlices } from '../../inference-server/src/dicom/read-instance.ts';
 import { STAGES, type Stage } from '../../inference-server/src/domain/run.ts';
 import { SEQUENCES, type Sequence } from '../../inference-server/src/domain/study.ts';
 import { deriveUid } from '../../inference-server/src/domain/uid.ts';
@@ -41,6 +42,13 @@ async function segment({ requires = [] as readonly Sequence[], request = {} as P
     await model.close();
   }
 }
+/** The same image at another place, by its ImagePositionPatient (0020,0032), of the same length. */
+function readdressed(bytes: Uint8Array): Uint8Array {
+  const changed = Buffer.from(bytes);
+  const at = changed.indexOf(Buffer.from([0x20, 0x00, 0x32, 0x00, 0x44, 0x53])) + 8;
+  changed.write('-9', at);
+  return changed;
+}
 const failure = async (attempt: Promise<unknown>): Promise<{ code?: string; message: string }> =>
   attempt.then(() => { throw new Error('It was to fail'); }, (error: Error) => error);
 
@@ -73,6 +81,30 @@ describe('a folder of DICOM files', () => {
     put('copy', mrFiles());
     const { series } = await (await DicomFolder.open(folder)).findStudy(STUDY_UID);
     expect(series[0]!.instances).toHaveLength(6);
+  });
+
+  it('keeps the images of two series apart that were given the same UIDs', async () => {
+    put('a', mrFiles('a'));
+    put('copied', mrFiles('a', undefined, { SeriesInstanceUID: seriesUidOf('b'), SeriesNumber: 4 }, new Uint16Array(120).fill(7)));
+    const opened = await DicomFolder.open(folder);
+    const { series } = await opened.findStudy(STUDY_UID);
+    expect(series.map(({ instances }) => instances.length)).toEqual([6, 6]);
+    const [first, second] = await Promise.all(series.map(async each => (await readSlices((await opened.fetchSeries(each))[0]!))[0]!.stored[1]));
+    expect([first, second]).toEqual([1, 7]);
+  });
+
+  it('refuses a series in which one UID stands for two images, rather than lose one', async () => {
+    put('a', mrFiles('a'));
+    put('twin', mrFiles('a').slice(5).map(file => readdressed(file)));
+    const opened = await DicomFolder.open(folder);
+    const { series: [series] } = await opened.findStudy(STUDY_UID);
+    expect(await failure(opened.fetchSeries(series!))).toMatchObject({ code: 'INCONSISTENT_GEOMETRY', message: expect.stringContaining('same SOPInstanceUID') });
+  });
+
+  it('makes no study of the images of two patients', async () => {
+    put('a', mrFiles('a'));
+    put('b', mrFiles('b', undefined, { PatientID: 'P-2' }));
+    expect(await failure((await DicomFolder.open(folder)).findStudy(STUDY_UID))).toMatchObject({ code: 'PATIENTS_MIXED', message: expect.not.stringContaining('P-2') });
   });
 
   it('reads a header that is longer than the part of a file it looks at first', async () => {

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { setImmediate as letOthersRun } from 'node:timers/promises';
 import { isPart10, parseHeader, textOf } from '../dicom/parse-part10.ts';
 import { readHeader, type InstanceHeader } from '../dicom/read-instance.ts';
-import { PixelDataError, StudyNotFoundError } from '../domain/errors.ts';
+import { GeometryError, PatientsMixedError, PixelDataError, StudyNotFoundError } from '../domain/errors.ts';
 import type { DicomFile } from '../domain/run.ts';
 import type { Series, Study } from '../domain/study.ts';
-import type { InstanceUid, StudyUid } from '../domain/uid.ts';
+import type { InstanceUid, SeriesUid, StudyUid } from '../domain/uid.ts';
 import type { ResultStore, StudySource } from '../flow/ports.ts';
 
 /** Nearly every header ends before; the rest of a file is read only where it does not. */
@@ -20,11 +20,15 @@ export class DicomFolder implements StudySource {
   /** Files that are not DICOM, or (as a DICOMDIR) belong to no study. */
   readonly ignoredFiles: number;
   readonly #headers: readonly InstanceHeader[];
-  readonly #paths: ReadonlyMap<InstanceUid, string>;
+  /** By `nameOf`. */
+  readonly #paths: ReadonlyMap<string, string>;
+  /** Series in which one UID stands for two images. */
+  readonly #ambiguous: ReadonlySet<SeriesUid>;
 
-  private constructor(headers: readonly InstanceHeader[], paths: ReadonlyMap<InstanceUid, string>, ignoredFiles: number) {
+  private constructor(headers: readonly InstanceHeader[], paths: ReadonlyMap<string, string>, ambiguous: ReadonlySet<SeriesUid>, ignoredFiles: number) {
     this.#headers = headers;
     this.#paths = paths;
+    this.#ambiguous = ambiguous;
     this.ignoredFiles = ignoredFiles;
   }
 
@@ -32,19 +36,25 @@ export class DicomFolder implements StudySource {
   static async open(folder: string): Promise<DicomFolder> {
     const entries = await readdir(folder, { recursive: true, withFileTypes: true });
     const paths = entries.filter(entry => !entry.isDirectory()).map(entry => join(entry.parentPath, entry.name)).filter(isFile).sort();
-    const headers: InstanceHeader[] = [];
-    const found = new Map<InstanceUid, string>();
+    const headers = new Map<string, InstanceHeader>();
+    const found = new Map<string, string>();
+    const ambiguous = new Set<SeriesUid>();
     let ignored = 0;
     for (const [at, path] of paths.entries()) {
       if (at % FILES_PER_TURN === 0) await letOthersRun();
       const header = headerOf(path);
-      if (!header) ignored++;
-      else if (!found.has(header.instance.uid)) {
-        headers.push(header);
-        found.set(header.instance.uid, path);
+      if (!header) {
+        ignored++;
+        continue;
       }
+      const name = nameOf(header.seriesUid, header.instance.uid);
+      const known = headers.get(name);
+      if (known && String(known.instance.positionMm) !== String(header.instance.positionMm)) ambiguous.add(header.seriesUid);
+      if (known) continue;
+      headers.set(name, header);
+      found.set(name, path);
     }
-    return new DicomFolder(headers, found, ignored);
+    return new DicomFolder([...headers.values()], found, ambiguous, ignored);
   }
 
   get studyUids(): StudyUid[] {
@@ -54,21 +64,26 @@ export class DicomFolder implements StudySource {
   async findStudy(uid: StudyUid): Promise<Study> {
     const headers = this.#headers.filter(({ studyUid }) => studyUid === uid);
     if (!headers.length) throw new StudyNotFoundError();
+    if (new Set(headers.map(({ patientId }) => patientId).filter(Boolean)).size > 1) throw new PatientsMixedError();
     const series = [...Map.groupBy(headers, ({ seriesUid }) => seriesUid).values()].map(toSeries);
     return { uid, series: series.sort((a, b) => (a.attributes.seriesNumber ?? 0) - (b.attributes.seriesNumber ?? 0) || a.uid.localeCompare(b.uid)) };
   }
 
   async fetchSeries(series: Series, onFile?: () => void, signal?: AbortSignal): Promise<Uint8Array[]> {
+    if (this.#ambiguous.has(series.uid)) throw new GeometryError('INCONSISTENT_GEOMETRY', 'Two images of a series have the same SOPInstanceUID and lie at different places, so that nothing can refer to one of them');
     const files: Uint8Array[] = [];
     for (const [at, { uid }] of series.instances.entries()) {
       if (at % FILES_PER_TURN === 0) await letOthersRun();
       signal?.throwIfAborted();
-      files.push(readFileSync(this.#paths.get(uid)!));
+      files.push(readFileSync(this.#paths.get(nameOf(series.uid, uid))!));
       onFile?.();
     }
     return files;
   }
 }
+
+/** UIDs must be unique, but copies of a series keep those of its images. */
+const nameOf = (series: SeriesUid, instance: InstanceUid): string => `${series} ${instance}`;
 
 /** Also of a link to a file; links to folders are not followed, since they may lead in a circle. */
 const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;

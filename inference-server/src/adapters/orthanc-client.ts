@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Pool } from 'undici';
 import { seriesAttributes } from '../dicom/series-attributes.ts';
-import { GeometryError, StudyNotFoundError, UpstreamError } from '../domain/errors.ts';
+import { GeometryError, PatientsMixedError, StudyNotFoundError, UpstreamError } from '../domain/errors.ts';
 import type { Vec3 } from '../domain/geometry.ts';
 import type { DicomFile } from '../domain/run.ts';
 import type { Instance, Series, Study } from '../domain/study.ts';
-import { parseUid, type FrameOfReferenceUid, type InstanceUid, type SeriesUid, type StudyUid } from '../domain/uid.ts';
+import { isUid, parseUid, type FrameOfReferenceUid, type InstanceUid, type SeriesUid, type StudyUid } from '../domain/uid.ts';
 import type { ResultRemover, ResultStore, StudySource } from '../flow/ports.ts';
 import { multipartRelated } from './multipart.ts';
 
@@ -101,7 +101,10 @@ export class OrthancClient implements StudySource, ResultStore, ResultRemover {
   }
 
   async findStudy(uid: StudyUid): Promise<Study> {
-    const resources = await this.#seriesOfStudy(await this.#lookup(uid, 'Study'));
+    const ids = await this.#lookup(uid, 'Study');
+    // Orthanc tells studies apart by their patient, too
+    if (ids.length > 1) throw new PatientsMixedError();
+    const resources = await this.#seriesOfStudy(ids);
     const series = await Promise.all(resources.map(resource => this.#readSeries(resource, uid)));
     return { uid, series: series.sort((a, b) => (a.attributes.seriesNumber ?? 0) - (b.attributes.seriesNumber ?? 0) || a.uid.localeCompare(b.uid)) };
   }
@@ -220,10 +223,10 @@ export class OrthancClient implements StudySource, ResultStore, ResultRemover {
     return parsed<string[]>(body, []);
   }
 
-  /** undefined when it was deleted meanwhile. */
+  /** undefined when it was deleted meanwhile, or has no valid UID, by which nothing can be asked of it. */
   async listedStudy(orthancId: string): Promise<ListedStudy | undefined> {
     const study = await this.#get<Resource>(`/studies/${orthancId}`);
-    if (!study) return undefined;
+    if (!study || !hasValidUid(study)) return undefined;
     const { MainDicomTags: tags, PatientMainDicomTags: patient = {} } = study;
     return {
       studyUid: parseUid('study', tags.StudyInstanceUID ?? ''),
@@ -240,7 +243,7 @@ export class OrthancClient implements StudySource, ResultStore, ResultRemover {
     const study = await this.#get<Resource>(`/studies/${orthancId}`);
     if (!study) throw new StudyNotFoundError();
     const ofPatient = study.PatientMainDicomTags?.PatientID ? await this.#get<Resource[]>(`/patients/${study.ParentPatient}/studies`) ?? [] : [];
-    const others = await Promise.all(ofPatient.filter(({ ID }) => ID !== study.ID).map(resource => this.#patientStudy(resource)));
+    const others = await Promise.all(ofPatient.filter(other => other.ID !== study.ID && hasValidUid(other)).map(resource => this.#patientStudy(resource)));
     return { study: await this.#patientStudy(study), others };
   }
 
@@ -251,6 +254,11 @@ export class OrthancClient implements StudySource, ResultStore, ResultRemover {
       studyUid: parseUid('study', tags.StudyInstanceUID ?? ''), studyDate: tags.StudyDate ?? '', studyTime: tags.StudyTime ?? '', description: tags.StudyDescription ?? '',
       birthDate: own.PatientBirthDate ?? '', sex: own.PatientSex ?? '', issuerOfPatientId: own.IssuerOfPatientID ?? '',
     };
+  }
+
+  /** Whether images of the series are there. */
+  async hasSeries(uid: SeriesUid): Promise<boolean> {
+    return (await this.#find(uid, 'Series')).length > 0;
   }
 
   /** Whether the study is there. */
@@ -331,13 +339,13 @@ export class OrthancClient implements StudySource, ResultStore, ResultRemover {
    * @returns undefined for 404.
    */
   async #request(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, options: RequestOptions = {}, refusal?: string): Promise<Uint8Array | undefined> {
-    const giveUpAt = Date.now() + this.#options.patienceMs;
+    const giveUpAt = performance.now() + this.#options.patienceMs;
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
       try {
         return await this.#once(method, path, options, refusal);
       } catch (error) {
         const temporary = error instanceof UpstreamError && error.code === 'ORTHANC_UNAVAILABLE';
-        if (!temporary || options.signal?.aborted || Date.now() + pauseMs > giveUpAt) throw error;
+        if (!temporary || options.signal?.aborted || performance.now() + pauseMs > giveUpAt) throw error;
         await delay(pauseMs, undefined, options.signal ? { signal: options.signal } : {});
       }
     }
@@ -381,6 +389,8 @@ function parsed<T>(body: Uint8Array | undefined, whereEmpty: T | undefined): T {
   }
 }
 
+const hasValidUid = ({ MainDicomTags: tags }: Resource): boolean => isUid(tags.StudyInstanceUID ?? '');
+
 const toChange = ({ Seq, ChangeType, ResourceType, ID, Date }: ChangeAnswer): Change =>
   ({ seq: Seq, type: ChangeType, resource: ResourceType, id: ID, mark: `${Seq} ${ChangeType} ${ID} ${Date}` });
 
@@ -400,17 +410,21 @@ function findText(tags: Tags, keyword: string): string | undefined {
   if (typeof direct === 'string') return direct;
   for (const groups of ['SharedFunctionalGroupsSequence', 'PerFrameFunctionalGroupsSequence']) {
     const first = Array.isArray(tags[groups]) ? tags[groups][0] as Tags : undefined;
-    const found = first && findNested(first, keyword);
+    const found = first && findNested(first, keyword, DEEPEST_MACRO);
     if (found !== undefined) return found;
   }
   return undefined;
 }
 
-function findNested(tags: Tags, keyword: string): string | undefined {
+/** A functional group holds macros, some of which have a sequence of their own. */
+const DEEPEST_MACRO = 3;
+
+function findNested(tags: Tags, keyword: string, levels: number): string | undefined {
   const direct = tags[keyword];
   if (typeof direct === 'string') return direct;
+  if (levels === 0) return undefined;
   for (const value of Object.values(tags)) {
-    const found = Array.isArray(value) && value[0] && typeof value[0] === 'object' ? findNested(value[0] as Tags, keyword) : undefined;
+    const found = Array.isArray(value) && value[0] && typeof value[0] === 'object' ? findNested(value[0] as Tags, keyword, levels - 1) : undefined;
     if (found !== undefined) return found;
   }
   return undefined;

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { endianness } from 'node:os';
 import { PixelDataError } from '../domain/errors.ts';
 import type { Slice } from '../domain/slice.ts';
+import { sizeOfJpeg, sizeOfJpeg2000 } from './encoded-size.ts';
 import { elementOf, numberOf, parseWhole, textOf, type ParsedDataSet, type ParsedElement } from './parse-part10.ts';
 
 /** Stored values of one frame `[row, column]`. */
@@ -21,7 +22,7 @@ const UNCOMPRESSED = new Set(['1.2.840.10008.1.2', '1.2.840.10008.1.2.1', '1.2.8
 const BIG_ENDIAN = '1.2.840.10008.1.2.2';
 
 type Decoder = 'decodeRle' | 'decodeJpeg' | 'decodeJpegLs' | 'decodeJpeg2000';
-const DECODERS: Record<string, Decoder> = {
+const DECODERS = new Map<string, Decoder>(Object.entries({
   '1.2.840.10008.1.2.5': 'decodeRle',
   '1.2.840.10008.1.2.4.50': 'decodeJpeg',
   '1.2.840.10008.1.2.4.51': 'decodeJpeg',
@@ -34,7 +35,9 @@ const DECODERS: Record<string, Decoder> = {
   '1.2.840.10008.1.2.4.201': 'decodeJpeg2000',
   '1.2.840.10008.1.2.4.202': 'decodeJpeg2000',
   '1.2.840.10008.1.2.4.203': 'decodeJpeg2000',
-};
+}));
+
+const SIZES: Partial<Record<Decoder, typeof sizeOfJpeg>> = { decodeJpeg: sizeOfJpeg, decodeJpegLs: sizeOfJpeg, decodeJpeg2000: sizeOfJpeg2000 };
 
 /**
  * The frames of an image, each as views on the file's own bytes where they can be used as they are:
@@ -45,7 +48,7 @@ const DECODERS: Record<string, Decoder> = {
 export async function decodeFrames(bytes: Uint8Array, header: ParsedDataSet): Promise<StoredFrame[]> {
   const format = formatOf(header);
   const syntax = textOf(header, 'TransferSyntaxUID') ?? '';
-  const decoder = DECODERS[syntax];
+  const decoder = DECODERS.get(syntax);
   if (!decoder && !UNCOMPRESSED.has(syntax)) {
     throw new PixelDataError('TRANSFER_SYNTAX_UNSUPPORTED', `The images are stored in transfer syntax ${/^[\d.]{1,64}$/.test(syntax) ? syntax : '(none)'}, which is not supported`);
   }
@@ -59,6 +62,10 @@ function formatOf(header: ParsedDataSet): PixelFormat {
     if (value === null || value <= 0) throw unreadable(`an image has no ${keyword}`);
     return value;
   };
+  const frames = textOf(header, 'NumberOfFrames') === undefined ? 1 : numberOf(header, 'NumberOfFrames');
+  if (frames === null || !Number.isInteger(frames) || frames < 1) throw unreadable('an image has a NumberOfFrames that is no number of frames');
+  const meaning = textOf(header, 'PhotometricInterpretation')?.trim();
+  if (meaning !== undefined && !meaning.startsWith('MONOCHROME')) throw unreadable('an image has colours instead of intensities');
   const bitsAllocated = need('BitsAllocated');
   const bitsStored = need('BitsStored');
   const samples = numberOf(header, 'SamplesPerPixel') ?? 1;
@@ -67,12 +74,13 @@ function formatOf(header: ParsedDataSet): PixelFormat {
   const highBit = numberOf(header, 'HighBit') ?? bitsStored - 1;
   if (bitsStored > bitsAllocated || highBit >= bitsAllocated || highBit < bitsStored - 1) throw unreadable("an image's BitsStored and HighBit contradict its BitsAllocated");
   return {
-    rows: need('Rows'), columns: need('Columns'), frames: numberOf(header, 'NumberOfFrames') ?? 1,
+    rows: need('Rows'), columns: need('Columns'), frames,
     bitsAllocated, bitsStored, highBit, signed: numberOf(header, 'PixelRepresentation') === 1,
   };
 }
 
 const unreadable = (why: string, cause?: unknown): PixelDataError => new PixelDataError('PIXEL_DATA_UNREADABLE', `The pixels cannot be read: ${why}`, cause);
+const otherSize = (): PixelDataError => unreadable('the pixel data of an image is of another size than its Rows, Columns and NumberOfFrames say');
 const truncated = (): PixelDataError => new PixelDataError('PIXEL_DATA_TRUNCATED', 'The pixel data of an image is shorter than its size asks; was the file cut off?');
 
 function pixelElement(dataSet: ParsedDataSet): ParsedElement {
@@ -87,6 +95,8 @@ function nativeFrames(header: ParsedDataSet, format: PixelFormat, bigEndian: boo
   const frameBytes = format.rows * format.columns * (format.bitsAllocated / 8);
   const { byteArray } = header;
   if (length < frameBytes * format.frames || byteArray.length < dataOffset + frameBytes * format.frames) throw truncated();
+  // a few bytes are padding; whole rows belong to an image of another size than the header's
+  if (length - frameBytes * format.frames >= frameBytes / format.rows) throw otherSize();
   return Array.from({ length: format.frames }, (_, i) => {
     const start = dataOffset + i * frameBytes;
     return asStored(byteArray.subarray(start, start + frameBytes), format, bigEndian);
@@ -135,6 +145,9 @@ async function decompress(bytes: Uint8Array, format: PixelFormat, syntax: string
   const { NativeCodecs, Context } = await loadCodecs();
   const frameBytes = format.rows * format.columns * (format.bitsAllocated / 8);
   return encodedFrames(parseWhole(bytes), format.frames).map(encodedBuffer => {
+    // the decoders write an image of any size into the rows and columns that they are told
+    const inside = SIZES[decoder]?.(encodedBuffer);
+    if (inside && (inside[0] !== format.rows || inside[1] !== format.columns)) throw otherSize();
     let decoded: Uint8Array | undefined;
     try {
       decoded = NativeCodecs[decoder](new Context({
@@ -145,6 +158,7 @@ async function decompress(bytes: Uint8Array, format: PixelFormat, syntax: string
       throw unreadable(`the decoder of transfer syntax ${syntax} failed`, cause);
     }
     if (!decoded || decoded.length < frameBytes) throw truncated();
+    if (decoded.length > frameBytes + 1) throw otherSize();
     return asStored(decoded.subarray(0, frameBytes), format, false);
   });
 }

@@ -110,16 +110,16 @@ export function textAnywhere(dataSet: ParsedDataSet, keyword: Keyword, charset: 
 const LATIN = new TextDecoder('latin1');
 
 /** DICOM's defined terms (PS3.3 C.12.1.1.2) for those of the web's encodings that are not `iso-8859-…` of the same number. */
-const ENCODINGS: Record<string, string> = {
+const ENCODINGS = new Map(Object.entries({
   'ISO_IR 192': 'utf-8', GB18030: 'gb18030', GBK: 'gbk', 'ISO_IR 13': 'shift_jis', 'ISO_IR 166': 'windows-874',
   'ISO_IR 101': 'iso-8859-2', 'ISO_IR 109': 'iso-8859-3', 'ISO_IR 110': 'iso-8859-4', 'ISO_IR 144': 'iso-8859-5',
   'ISO_IR 127': 'iso-8859-6', 'ISO_IR 126': 'iso-8859-7', 'ISO_IR 138': 'iso-8859-8', 'ISO_IR 148': 'windows-1254', 'ISO_IR 203': 'iso-8859-15',
   'ISO 2022 IR 87': 'iso-2022-jp', 'ISO 2022 IR 149': 'euc-kr', 'ISO 2022 IR 58': 'gb18030',
-};
+}));
 
 /** What decodes the descriptions of a data set; unknown bytes become U+FFFD. */
 export function charsetOf(dataSet: ParsedDataSet): TextDecoder {
   const names = textOf(dataSet, 'SpecificCharacterSet')?.split('\\').map(name => name.trim()) ?? [];
-  const known = names.map(name => ENCODINGS[name] ?? ENCODINGS[name.replace('ISO 2022 IR', 'ISO_IR')]).find(Boolean);
+  const known = names.map(name => ENCODINGS.get(name) ?? ENCODINGS.get(name.replace('ISO 2022 IR', 'ISO_IR'))).find(Boolean);
   return known ? new TextDecoder(known) : LATIN;
 }

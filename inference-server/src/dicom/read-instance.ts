@@ -18,6 +18,8 @@ export interface InstanceHeader {
   readonly frameOfReferenceUid: FrameOfReferenceUid | null;
   readonly attributes: SeriesAttributes;
   readonly instance: Instance;
+  /** To see that a study belongs to one patient; never kept, logged or shown. */
+  readonly patientId: string;
 }
 
 /**
@@ -39,6 +41,7 @@ export function readHeader(bytes: Uint8Array): InstanceHeader {
     seriesUid: uid<SeriesUid>('SeriesInstanceUID'),
     frameOfReferenceUid: frameOfReferenceOf(header),
     attributes: seriesAttributes(text),
+    patientId: textOf(header, 'PatientID')?.trim() ?? '',
     instance: {
       uid: uid<InstanceUid>('SOPInstanceUID'),
       sopClassUid: uid<string>('SOPClassUID'),
@@ -123,9 +126,19 @@ function scalingOf(header: ParsedDataSet, groups: readonly ParsedDataSet[]) {
   const from = holders(header, groups, 'PixelValueTransformationSequence');
   const [slope = 1] = firstNumbers(from, 'RescaleSlope');
   const [intercept = 0] = firstNumbers(from, 'RescaleIntercept');
-  if (slope === 0) throw new PixelDataError('PIXEL_DATA_UNREADABLE', 'The pixels cannot be read: an image has a rescale slope of 0');
+  if (slope === 0) throw unscalable('a rescale slope of 0');
+  for (const keyword of ['RescaleSlope', 'RescaleIntercept'] as const) {
+    if (from.some(dataSet => textOf(dataSet, keyword)?.trim() && numbersOf(dataSet, keyword).length === 0)) throw unscalable(`a ${keyword} that is no number`);
+  }
+  if (Math.abs(slope) * LARGEST_STORED + Math.abs(intercept) > LARGEST_VOXEL) throw unscalable('values beyond what a voxel can hold');
   return { slope, intercept };
 }
+
+const LARGEST_STORED = 2 ** 16;
+/** Of a 32-bit float. */
+const LARGEST_VOXEL = 3.4e38;
+
+const unscalable = (what: string): PixelDataError => new PixelDataError('PIXEL_DATA_UNREADABLE', `The pixels cannot be read: an image has ${what}`);
 
 function acquisitionOf(header: ParsedDataSet, groups: readonly ParsedDataSet[]) {
   const content = groups.flatMap(group => itemsOf(group, 'FrameContentSequence'));

@@ -39,6 +39,16 @@ export class NotMrError extends AppError {
   }
 }
 
+/** One StudyInstanceUID under several patients: an ID that was corrected, or a UID that was given twice. */
+export class PatientsMixedError extends AppError {
+  override readonly name = 'PatientsMixedError';
+  readonly code = 'PATIENTS_MIXED';
+  readonly httpStatus = STUDY_ERROR_STATUS;
+  constructor() {
+    super('The images of this study have more than one PatientID; no result is made that could mix two patients. Correct or delete the wrong ones first');
+  }
+}
+
 /** A series whose slices do not make a regular volume. */
 export class GeometryError extends AppError {
   override readonly name = 'GeometryError';
@@ -160,7 +170,7 @@ export class RunRefusedError extends AppError {
 /** A request that is not as the contract says, or not possible in this state. */
 export class RequestError extends AppError {
   override readonly name = 'RequestError';
-  readonly code: 'INVALID_REQUEST' | 'MALFORMED_JSON' | 'BODY_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'NOT_FOUND' | 'METHOD_NOT_ALLOWED' | 'RUN_NOT_FOUND' | 'PICTURE_NOT_FOUND' | 'RUN_NOT_COMPLETED' | 'NOT_A_PRIOR' | 'UNCERTAINTY_NOT_FOUND' | 'RUN_ENDED'
+  readonly code: 'INVALID_REQUEST' | 'MALFORMED_JSON' | 'BODY_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'NOT_FOUND' | 'METHOD_NOT_ALLOWED' | 'RUN_NOT_FOUND' | 'PICTURE_NOT_FOUND' | 'RUN_NOT_COMPLETED' | 'NOT_A_PRIOR' | 'UNCERTAINTY_NOT_FOUND' | 'RUN_ENDED' | 'RESULT_BEING_STORED'
     | 'REVIEW_CONFLICT' | 'NO_REVIEW' | 'RESULT_NOT_FOUND' | 'CORRECTION_INVALID';
   readonly httpStatus: number;
   constructor(code: RequestError['code'], httpStatus: number, message: string) {

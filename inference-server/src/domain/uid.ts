@@ -21,8 +21,11 @@ export class InvalidUidError extends AppError {
 }
 
 /** DICOM PS3.5 §9.1: dotted numbers, no leading zeros, at most 64 characters. */
+export const isUid = (text: string): boolean => text.length <= 64 && FORM.test(text);
+
+/** @throws InvalidUidError where it `isUid` not. */
 export function parseUid<K extends string>(of: K, text: string): Uid<K> {
-  if (text.length > 64 || !FORM.test(text)) throw new InvalidUidError(of);
+  if (!isUid(text)) throw new InvalidUidError(of);
   return text as Uid<K>;
 }
 

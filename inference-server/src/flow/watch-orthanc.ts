@@ -8,6 +8,7 @@ import { contentOf } from '../domain/identity.ts';
 import { firstRule, type Routing } from '../domain/routing.ts';
 import type { Manifest } from '../domain/manifest.ts';
 import type { Sequence, Study } from '../domain/study.ts';
+import { InvalidUidError } from '../domain/uid.ts';
 import { selectSeries } from '../steps/select-series.ts';
 import { refuseRun, requestRun, type RequestDeps } from './request-run.ts';
 
@@ -119,6 +120,12 @@ export async function judgeDue(deps: WatchDeps): Promise<void> {
       else await routings.judged(candidate);
     } catch (error) {
       if (error instanceof StudyNotFoundError) {
+        await routings.judged(candidate);
+        continue;
+      }
+      // by which neither its images nor a result could be named; it is in the log, and sent with a valid one it comes again
+      if (error instanceof InvalidUidError) {
+        log.error({ orthancStudy: candidate.orthancStudyId, err: error }, 'a study can\'t be routed');
         await routings.judged(candidate);
         continue;
       }

@@ -13,6 +13,10 @@ const SAME_DIRECTION = 1e-3;
 const UNEVEN = 0.1;
 /** Share of the slice distance from which on a gap holds a missing slice. */
 const GAP = 1.5;
+/** Nearer voxels or a longer side are a wrong header: no scanner measures so finely, and no patient is so large. */
+const LEAST_SPACING_MM = 0.01;
+const LONGEST_SIDE_MM = 2_000;
+const FARTHEST_MM = 1e6;
 /** Sideways share of the step to the next slice from which on the stack is sheared (3°), as with a tilted gantry. */
 const SHEARED = 0.05;
 
@@ -78,6 +82,7 @@ function inconsistency(slices: readonly Slice[], first: Slice, normal: Vec3): st
     if (!near(slice.columnDirection, first.columnDirection) || !near(slice.rowDirection, first.rowDirection)) return 'its slices lie in different directions';
     if (slice.pixelSpacingMm.some((mm, axis) => Math.abs(mm / first.pixelSpacingMm[axis]! - 1) > SAME_DIRECTION)) return 'its slices have different voxel sizes';
     if (slice.frameOfReferenceUid !== first.frameOfReferenceUid) return 'its slices have different frames of reference';
+    if (!slice.positionMm.every(mm => Math.abs(mm) <= FARTHEST_MM)) return 'its slices lie where no patient does';
     if (slice.inverted !== first.inverted) return 'some of its slices are stored inverted';
   }
   return null;
@@ -138,6 +143,10 @@ function regularGrid(ordered: readonly Slice[], normal: Vec3): VolumeGeometry {
   const last = ordered.at(-1)!;
   const gaps = ordered.slice(1).map((slice, i) => dot(subtract(slice.positionMm, ordered[i]!.positionMm), normal));
   const distance = gaps.toSorted((a, b) => a - b)[Math.floor(gaps.length / 2)]!;
+  const [rowSpacing, columnSpacing] = first.pixelSpacingMm;
+  const axes = [[distance, ordered.length], [rowSpacing, first.rows], [columnSpacing, first.columns]] as const;
+  // also false for what is no number
+  if (!axes.every(([spacing, voxels]) => spacing >= LEAST_SPACING_MM && spacing * voxels <= LONGEST_SIDE_MM)) throw inconsistent('by its positions and its PixelSpacing it has a size that no part of a patient has');
   const missing = gaps.filter(gap => gap > GAP * distance).reduce((sum, gap) => sum + Math.max(1, Math.round(gap / distance) - 1), 0);
   if (missing > 0) {
     throw new GeometryError('SLICES_MISSING', `${missing} ${missing === 1 ? 'slice is' : 'slices are'} missing between the ${ordered.length} of the series`);
@@ -151,7 +160,6 @@ function regularGrid(ordered: readonly Slice[], normal: Vec3): VolumeGeometry {
     const deviation = subtract(subtract(slice.positionMm, first.positionMm), scale(step, k));
     if (norm(deviation) > UNEVEN * along) throw uneven();
   });
-  const [rowSpacing, columnSpacing] = first.pixelSpacingMm;
   return {
     shape: [ordered.length, first.rows, first.columns],
     originMm: first.positionMm,

@@ -12,6 +12,7 @@ const failure = async (file: Uint8Array): Promise<{ code: string; message: strin
   return error as Error & { code: string };
 };
 const pixels = (...values: number[]) => Uint16Array.from({ length: 20 }, (_, i) => values[i] ?? 0);
+const text = (vr: 'DS' | 'IS', value: string) => ({ vr, bytes: Buffer.from(value) });
 const shown = ({ stored }: { stored: ArrayLike<number> }, count: number) => Array.from(stored).slice(0, count);
 
 describe('reading the header of an image', () => {
@@ -32,6 +33,10 @@ describe('reading the header of an image', () => {
     const latin = aFile({ SpecificCharacterSet: 'ISO_IR 100', SeriesDescription: { vr: 'LO', bytes: Buffer.from('T1 après contraste', 'latin1') } });
     const cyrillic = aFile({ SpecificCharacterSet: 'ISO_IR 144', SeriesDescription: { vr: 'LO', bytes: Uint8Array.of(0xbc, 0xbe, 0xb7, 0xd3) } });
     expect([utf8, latin, cyrillic].map(file => readHeader(file).attributes.seriesDescription)).toEqual(['T1 après contraste', 'T1 après contraste', 'МОЗг']);
+  });
+
+  it.each(['constructor', '__proto__', 'toString', 'ISO_IR 999', ''])('reads text byte by byte in a character set that is none: %s', SpecificCharacterSet => {
+    expect(readHeader(aFile({ SpecificCharacterSet, SeriesDescription: 'T1' })).attributes.seriesDescription).toBe('T1');
   });
 
   it('looks into the functional groups of Enhanced MR', () => {
@@ -139,6 +144,17 @@ describe('a file that can not be read', () => {
     expect(['PIXEL_DATA_UNREADABLE', 'PIXEL_DATA_TRUNCATED']).toContain((await failure(file)).code);
   });
 
+  it.each([['JPEG lossless', '1.2.840.10008.1.2.4.70'], ['JPEG-LS', '1.2.840.10008.1.2.4.80'], ['JPEG 2000', '1.2.840.10008.1.2.4.90']])(
+    'is refused where the %s image inside has another size than the header says', async (_, syntax) => {
+      const sized = async (Rows: number, Columns: number) => {
+        const file = Buffer.from(await transcoded(aFile(), syntax));
+        for (const [element, value] of [[0x10, Rows], [0x11, Columns]] as const) file.writeUInt16LE(value, file.indexOf(Buffer.of(0x28, 0, element, 0, 0x55, 0x53)) + 8);
+        return file;
+      };
+      expect([...(await slice(await sized(4, 5))).stored]).toEqual([...(await slice(aFile())).stored]);
+      for (const [rows, columns] of [[5, 4], [2, 10], [2, 5], [4, 3]] as const) expect([rows, columns, (await failure(await sized(rows, columns))).code]).toEqual([rows, columns, 'PIXEL_DATA_UNREADABLE']);
+    });
+
   it('is told to have a transfer syntax that is not supported, by name', async () => {
     const file = Buffer.from(aFile());
     file.write('1.2.840.10008.1.2.7', file.indexOf('1.2.840.10008.1.2.1\0', 132), 'ascii');
@@ -161,6 +177,20 @@ describe('a file that can not be read', () => {
     ['no rows', { Rows: undefined }, 'PIXEL_DATA_UNREADABLE'],
     ['a slope of 0', { RescaleSlope: 0 }, 'PIXEL_DATA_UNREADABLE'],
     ['several frames without a position each', { NumberOfFrames: 2, PixelData: new Uint16Array(40) }, 'GEOMETRY_ABSENT'],
+    ['a number of frames of 0', { NumberOfFrames: 0 }, 'PIXEL_DATA_UNREADABLE'],
+    ['a number of frames below 0', { NumberOfFrames: -3 }, 'PIXEL_DATA_UNREADABLE'],
+    ['a number of frames without end', { NumberOfFrames: 2_000_000_000 }, 'PIXEL_DATA_TRUNCATED'],
+    ['a number of frames that is no number', { NumberOfFrames: text('IS', 'many') }, 'PIXEL_DATA_UNREADABLE'],
+    ['more pixels than its size says', { Rows: 3 }, 'PIXEL_DATA_UNREADABLE'],
+    ['the pixels of more frames than it counts', { PixelData: new Uint16Array(60) }, 'PIXEL_DATA_UNREADABLE'],
+    ['colours from a palette', { PhotometricInterpretation: 'PALETTE COLOR' }, 'PIXEL_DATA_UNREADABLE'],
+    ['a slope that is no number', { RescaleSlope: text('DS', 'NaN'), RescaleIntercept: 0 }, 'PIXEL_DATA_UNREADABLE'],
+    ['a slope without end', { RescaleSlope: text('DS', '1e999'), RescaleIntercept: 0 }, 'PIXEL_DATA_UNREADABLE'],
+    ['a slope beyond what a voxel can hold', { RescaleSlope: text('DS', '1e308'), RescaleIntercept: 0 }, 'PIXEL_DATA_UNREADABLE'],
+    ['an intercept that is no number', { RescaleSlope: 1, RescaleIntercept: text('DS', 'Infinity') }, 'PIXEL_DATA_UNREADABLE'],
+    ['a spacing that is no number', { PixelSpacing: text('DS', 'NaN\\1') }, 'GEOMETRY_ABSENT'],
+    ['a position without end', { ImagePositionPatient: text('DS', '0\\0\\1e999') }, 'GEOMETRY_ABSENT'],
+    ['a character set that every object knows', { SpecificCharacterSet: 'constructor', RescaleSlope: 0 }, 'PIXEL_DATA_UNREADABLE'],
   ])('is refused with %s', async (_, change, code) => {
     expect((await failure(aFile(change))).code).toBe(code);
   });

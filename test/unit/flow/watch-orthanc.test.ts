@@ -2,7 +2,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openDatabase, type Database } from '../../../inference-server/src/adapters/database.ts';
 import type { Change } from '../../../inference-server/src/adapters/orthanc-client.ts';
 import { RoutingRepository } from '../../../inference-server/src/adapters/routing-repository.ts';
-import { readFeed, type WatchDeps } from '../../../inference-server/src/flow/watch-orthanc.ts';
+import { StudyNotFoundError } from '../../../inference-server/src/domain/errors.ts';
+import { parseUid } from '../../../inference-server/src/domain/uid.ts';
+import { judgeDue, readFeed, type WatchDeps } from '../../../inference-server/src/flow/watch-orthanc.ts';
 
 /** Orthanc's changes: rows by a number that only rises; those of a study go when the study does. */
 class Feed {
@@ -123,6 +125,21 @@ describe('the reader of Orthanc\'s changes', () => {
     feed.era = 'restored';
     feed.arrives('fresh');
     expect(await told()).toEqual(['fresh']);
+  });
+
+  it('passes a study over that has no valid UID, and goes on with the others', async () => {
+    feed.arrives('bad');
+    feed.arrives('good');
+    await readAll();
+    const judged: string[] = [];
+    const studyHeaderById = async (id: string) => {
+      judged.push(id);
+      if (id === 'bad') parseUid('study', '1.2.03');
+      throw new StudyNotFoundError();
+    };
+    await judgeDue({ ...deps, orthanc: { ...feed.orthanc, studyHeaderById } } as unknown as WatchDeps);
+    expect(judged.sort()).toEqual(['bad', 'good']);
+    expect(await told()).toEqual([]);
   });
 
   it('reads all of an index that was begun anew', async () => {

@@ -32,6 +32,17 @@ describe('building a volume from slices', () => {
     }));
   });
 
+  it.each<[string, Partial<Slice>, number]>([
+    ['pixels as large as a house', { pixelSpacingMm: [3_000, 1] }, 1],
+    ['pixels without end', { pixelSpacingMm: [1, 1e308] }, 1],
+    ['pixels smaller than any', { pixelSpacingMm: [1e-300, 1] }, 1],
+    ['slices as far apart as towns', {}, 1e6],
+    ['slices beyond what can be reckoned', {}, 1e307],
+  ])('refuses a size that no patient has: %s', (_, change, stretch) => {
+    const slices = slicesOf(AXIAL, change).map(slice => ({ ...slice, positionMm: [slice.positionMm[0], slice.positionMm[1], slice.positionMm[2] * stretch] as const }));
+    expect(refusal(slices).code).toBe('INCONSISTENT_GEOMETRY');
+  });
+
   it('takes the distance of slices from their positions', () => {
     expect(buildVolume(slicesOf(AXIAL)).volume.geometry.stepsMm[0]).toEqual([0, 0, 3]);
   });
