@@ -288,6 +288,7 @@ const EXPLANATIONS: Record<string, Record<Language, Explanation>> = {
   QUEUE_FULL: failure('Too many segmentations wait already.', 'Trop de segmentations sont déjà en attente.', {
     en: 'Try again in a few minutes.', fr: 'Réessayez dans quelques minutes.',
   }),
+  RESULT_BEING_STORED: failure('The result is already being stored.', 'Le résultat est déjà en cours d’enregistrement.', { en: 'You can reject it once it is there.', fr: 'Vous pourrez le rejeter une fois qu’il sera là.' }),
   RUN_ENDED: failure('The run has already ended.', 'Le calcul est déjà terminé.', { en: 'Reload the page to see it.', fr: 'Rechargez la page pour le voir.' }),
   SERVER_UNREACHABLE: failure('The segmentation server does not answer.', 'Le serveur de segmentation ne répond pas.', {
     en: 'Check the network and try again. A run that was started goes on.', fr: 'Vérifiez le réseau et réessayez. Un calcul lancé continue.',

@@ -7,12 +7,14 @@ import { PendingResults } from './adapters/pending-results.ts';
 import { modelFolders, readConfig } from './config.ts';
 import { openModels, openOrthanc, pendingFolder } from './context.ts';
 import { OUT_OF_MEMORY_EXIT, type ComputeEnd, type ComputeJob, type ComputeProgress } from './contract/compute.ts';
-import { AppError, diskFull, isDiskFull, isOutOfMemory, StudyNotFoundError, UpstreamError } from './domain/errors.ts';
+import { AppError, diskFull, isDiskFull, isOutOfMemory, UpstreamError } from './domain/errors.ts';
 import { midpoint } from './domain/geometry.ts';
 import { workOf } from './domain/identity.ts';
 import type { SegOn } from './domain/run.ts';
 import { lesionsInShort } from './domain/lesions.ts';
 import { computeStudy, type SegmentedStudy } from './flow/segment-study.ts';
+import { storeResult } from './flow/store-result.ts';
+import type { SeriesUid } from './domain/uid.ts';
 import { drawResult } from './steps/draw-result.ts';
 
 /** The process that computes: one job at a time, the model stays loaded in between. Its keeper restarts it when it dies. */
@@ -48,13 +50,8 @@ async function compute(job: ComputeJob, tell: (progress: ComputeProgress) => voi
     await pending.keep(job.identity, kept);
   }
   tell({ kind: 'progress', stage: 'store', within: 0 });
-  // a result would bring back a study that someone has deleted meanwhile
-  if (!await orthanc.hasStudy(job.studyUid)) {
-    await pending.remove(job.identity);
-    throw new StudyNotFoundError();
-  }
   const begin = performance.now();
-  await orthanc.store(kept.files);
+  await storeResult(orthanc, kept.answer.result.referenceSeriesUid as SeriesUid, kept.files);
   log.info({ runId: job.runId, files: kept.files.length, milliseconds: Math.round(performance.now() - begin) }, 'Orthanc has the results');
   await pending.remove(job.identity);
   return { ...kept.answer, picture: kept.picture, secondsPerStage: { ...kept.answer.secondsPerStage, store: (performance.now() - begin) / 1000 } };
@@ -81,8 +78,10 @@ function toCompleted({ result, stored, referenceSeriesUid, seconds, identity, br
 }
 
 async function toEnd(error: unknown, { runId, identity }: ComputeJob): Promise<ComputeEnd> {
-  if (error instanceof UpstreamError && error.code === 'ORTHANC_UNAVAILABLE') {
-    return { kind: 'unavailable', code: error.code, reason: error.message, resultKept: await pending.find(identity) !== undefined };
+  if (error instanceof UpstreamError) {
+    const resultKept = await pending.find(identity) !== undefined;
+    // what is computed is not given up because Orthanc refuses it, or takes a part: its disk may be full for a while
+    if (resultKept || error.code === 'ORTHANC_UNAVAILABLE') return { kind: 'unavailable', code: error.code, reason: error.message, resultKept };
   }
   if (isDiskFull(error)) {
     log.error({ runId }, 'the disk is full');

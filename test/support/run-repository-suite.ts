@@ -176,6 +176,17 @@ export function describeRunRepository(anEmptyDatabase: () => Promise<Database>):
       expect(heard.filter(([what]) => what === 'reviewed')).toHaveLength(2);
     });
 
+    it('records a decision once that comes twice at the same moment', async () => {
+      const { id } = await complete(aNewRun());
+      const decided = { decision: 'accepted', comment: null, segSeriesUid: null, by: 'dr', role: 'radiologist', saveId: 'c0ffee00-0000-4000-8000-000000000000', result: null } as const;
+      for (const known of [{ knownRevision: 0 }, {}]) {
+        const answers = await Promise.all(Array.from({ length: 5 }, () => runs.review(id, { ...decided, ...known }, 3000)));
+        expect(answers.map(({ reviewRevision }) => reviewRevision)).toEqual(Array(5).fill(1));
+      }
+      expect(await runs.reviews(id)).toHaveLength(1);
+      expect(heard.filter(([what]) => what === 'reviewed')).toHaveLength(1);
+    });
+
     it('refuses a decision of a reader who did not know the last one, and keeps the history', async () => {
       const { id } = await complete(aNewRun());
       const review = { comment: null, segSeriesUid: null, by: 'dr', role: 'radiologist', saveId: null, result: null };

@@ -9,7 +9,7 @@ const stopping = new AbortController();
 const { runs, workers, log, now, close } = await openContext(readConfig(process.env), 'worker', stopping.signal);
 process.once('SIGTERM', () => stopping.abort());
 await keepWorker({
-  runs, workers, log, now, pending: { remove: async () => {}, forget: async () => {} }, id: `sleeper-${process.pid}`, host: 'here', timeoutMs: 60_000,
+  runs, workers, log, now, pending: { remove: async () => {}, identities: async () => [] }, id: `sleeper-${process.pid}`, host: 'here', timeoutMs: 60_000,
   computer: new ComputeProcess(fileURLToPath(import.meta.resolve('./sleeping-computer.ts'))),
 }, stopping.signal);
 await close();

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DicomFile } from '../domain/run.ts';
 import type { InstanceUid, SeriesUid } from '../domain/uid.ts';
@@ -52,11 +52,14 @@ export class PendingResults<Answer> {
     }
   }
 
+  /** undefined where there is none, or where it is being removed. */
   async find(identity: string): Promise<PendingResult<Answer> | undefined> {
+    return this.#read(identity).catch(absent);
+  }
+
+  async #read(identity: string): Promise<PendingResult<Answer> | undefined> {
     const folder = join(this.#folder, identity);
-    const text = (await readFile(join(folder, 'index.json')).catch(absent))?.toString();
-    if (text === undefined) return undefined;
-    const index = JSON.parse(text) as Index;
+    const index = JSON.parse((await readFile(join(folder, 'index.json'))).toString()) as Index;
     const files = await Promise.all(index.files.map(async ({ attached, ...uids }, n) => ({
       ...uids, bytes: await readFile(join(folder, `${n}.dcm`)), ...(attached && { attachment: await readFile(join(folder, `${n}.attachment`)) }),
     })));
@@ -68,9 +71,10 @@ export class PendingResults<Answer> {
     await this.#removeWhere(async name => name === identity || name.startsWith(`${DRAFT}${identity}-`) && !this.#mine.has(name));
   }
 
-  /** Removes what nobody will ask for any more. @param before ms since 1970 */
-  async forget(before: number): Promise<void> {
-    await this.#removeWhere(async name => ((await stat(join(this.#folder, name)).catch(() => undefined))?.mtimeMs ?? Infinity) < before);
+  /** Of all that is kept here, half-written ones too. */
+  async identities(): Promise<string[]> {
+    const names = await readdir(this.#folder).catch(absent) ?? [];
+    return [...new Set(names.map(name => (name.startsWith(DRAFT) ? name.slice(DRAFT.length, -UUID_LENGTH - 1) : name)).filter(name => IDENTITY.test(name)))];
   }
 
   async #removeWhere(which: (name: string) => Promise<boolean>): Promise<void> {
@@ -80,6 +84,9 @@ export class PendingResults<Answer> {
 }
 
 const DRAFT = '.draft-';
+const UUID_LENGTH = 36;
+/** Of `workOf`; a file system of its own has its `lost+found`. */
+const IDENTITY = /^[0-9a-z]+(\+all)?$/;
 const PICTURE = 'picture.png';
 
 function absent(cause: NodeJS.ErrnoException): undefined {

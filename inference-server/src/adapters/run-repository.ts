@@ -246,30 +246,40 @@ export class RunRepository {
     });
   }
 
-  /** Cancels a queued run at once; a running one is stopped by its worker. A run that has ended stays as it is. */
+  /**
+   * Cancels a queued run at once; a running one is stopped by its worker. A run that has ended stays as it is, and so does one
+   * whose result is being stored: Orthanc may have it, or a part of it, already.
+   */
   async cancel(id: string, now: number): Promise<RunRecord | undefined> {
     return this.#db.transaction().execute(async trx => {
       const queued = await trx.updateTable('runs').set({ state: 'cancelled', finished_at_ms: now })
-        .where('id', '=', id).where('state', '=', 'queued').returning('id').executeTakeFirst();
+        .where('id', '=', id).where('state', '=', 'queued').where(notStoring).returning('id').executeTakeFirst();
       if (queued) return this.#ended(trx, id, now);
-      await trx.updateTable('runs').set({ cancel_requested: 1 }).where('id', '=', id).where('state', '=', 'running').execute();
+      await trx.updateTable('runs').set({ cancel_requested: 1 }).where('id', '=', id).where('state', '=', 'running').where(notStoring).execute();
       return load(trx, id);
     });
   }
 
   /**
    * Records a reader's decision on a completed run. Earlier ones stay in the history; this one stands, or none where it is `undone`.
+   * Sent again with its id, at the same moment or later, it is recorded once.
    * @throws RequestError REVIEW_CONFLICT where the run has had another decision since the one that the reader knew.
    */
   async review(id: string, decided: Decided, now: number): Promise<RunRecord> {
     return this.#db.transaction().execute(async trx => {
-      const { review: before, reviewRevision } = await loadExisting(trx, id);
+      const current = await loadExisting(trx, id);
+      const { review: before, reviewRevision } = current;
+      if (await isSaved(trx, id, decided.saveId)) return current;
       const { decision, comment, segSeriesUid, by, role, result, saveId, knownRevision = reviewRevision } = decided;
       const stands: Review | null = decision === 'undone' ? null : { decision, comment, segSeriesUid, by, at: new Date(now).toISOString(), result };
       const updated = await trx.updateTable('runs')
         .set(eb => ({ review_json: stands && JSON.stringify(stands), review_revision: eb('review_revision', '+', 1) }))
         .where('id', '=', id).where('review_revision', '=', knownRevision).returning('review_revision').executeTakeFirst();
-      if (!updated) throw reviewConflict(before);
+      if (!updated) {
+        // the same decision may have come through another gateway, and been recorded while this one waited
+        if (await isSaved(trx, id, saveId)) return loadExisting(trx, id);
+        throw reviewConflict(before);
+      }
       await trx.insertInto('reviews').values({
         run_id: id, revision: updated.review_revision, decision, comment, seg_series_uid: segSeriesUid, by_name: by, by_role: role, at_ms: now, save_id: saveId,
         result_json: result && JSON.stringify(result),
@@ -283,7 +293,7 @@ export class RunRepository {
 
   /** Whether a decision that a reader sends again was recorded. */
   async isReviewSaved(id: string, saveId: string): Promise<boolean> {
-    return await this.#db.selectFrom('reviews').select('revision').where('run_id', '=', id).where('save_id', '=', saveId).executeTakeFirst() !== undefined;
+    return isSaved(this.#db, id, saveId);
   }
 
   /** Every decision on a run, oldest first. */
@@ -312,6 +322,12 @@ export class RunRepository {
   /** Runs that are being computed. */
   async running(): Promise<RunRecord[]> {
     return (await this.#db.selectFrom('runs').selectAll().where('state', '=', 'running').execute()).map(toRecord);
+  }
+
+  /** Those of the identities that a queued or running run has. */
+  async activeAmong(identities: readonly string[]): Promise<Set<string>> {
+    const rows = await this.#db.selectFrom('runs').select('identity').where('identity', 'in', identities).where('state', 'in', ACTIVE).execute();
+    return new Set(rows.map(({ identity }) => identity));
   }
 
   /** How many runs wait, and the next ones in the order in which they will be taken. */
@@ -411,6 +427,8 @@ export function inSlice(eb: ExpressionBuilder<Schema, 'runs'>, { dimension, valu
   return value === UNKNOWN ? eb(column, 'is', null) : eb(column, '=', value);
 }
 
+const notStoring = (eb: ExpressionBuilder<Schema, 'runs'>): Expression<SqlBool> => eb.or([eb('stage', 'is', null), eb('stage', '!=', 'store')]);
+
 const selectionColumns = ({ used, identities }: SeriesSelection) => ({ series_json: JSON.stringify(used), identities_json: JSON.stringify(identities) });
 
 /** The clock may have been set back meanwhile. */
@@ -445,6 +463,11 @@ async function newestOf(db: Database, identity: string, states: readonly RunStat
   const row = await db.selectFrom('runs').selectAll().where('identity', '=', identity).where('state', 'in', states)
     .orderBy('id', 'desc').limit(1).executeTakeFirst();
   return row && toRecord(row);
+}
+
+async function isSaved(db: Database, id: string, saveId: string | null): Promise<boolean> {
+  if (saveId === null) return false;
+  return await db.selectFrom('reviews').select('revision').where('run_id', '=', id).where('save_id', '=', saveId).executeTakeFirst() !== undefined;
 }
 
 async function loadExisting(db: Database, id: string): Promise<RunRecord> {

@@ -1,4 +1,5 @@
 import type { RunResult } from './runs.ts';
+import type { UpstreamError } from '../domain/errors.ts';
 import type { SegOn, Stage } from '../domain/run.ts';
 import type { StageSeconds } from '../domain/progress.ts';
 import type { SeriesSelection } from '../domain/study.ts';
@@ -24,8 +25,8 @@ export type ComputeEnd =
     /** PNG; absent for a result that was kept by an earlier version. */
     readonly picture?: Uint8Array | undefined }
   | { readonly kind: 'failed'; readonly error: { readonly code: string; readonly message: string }; readonly secondsPerStage: StageSeconds }
-  /** Orthanc does not answer, or the disk is full; whether the result is computed already, and kept on disk. */
-  | { readonly kind: 'unavailable'; readonly code: 'ORTHANC_UNAVAILABLE' | 'DISK_FULL'; readonly reason: string; readonly resultKept: boolean };
+  /** Orthanc does not answer or does not take the result, or the disk is full; whether the result is computed already, and kept on disk. */
+  | { readonly kind: 'unavailable'; readonly code: UpstreamError['code'] | 'DISK_FULL'; readonly reason: string; readonly resultKept: boolean };
 
 /** Exit code of a process that got no more memory: the next one begins with all there is. */
 export const OUT_OF_MEMORY_EXIT = 70;

@@ -81,7 +81,7 @@ export function openApi() {
           tags: ['Runs'], summary: 'Stop a run', requestParams: { path: RUN_ID },
           responses: {
             200: answer('cancelled', Run), 202: answer('its worker stops it within two seconds', Run),
-            ...WRITE_ERRORS, 404: problem('`RUN_NOT_FOUND`'), 409: problem('`RUN_ENDED`'),
+            ...WRITE_ERRORS, 404: problem('`RUN_NOT_FOUND`'), 409: problem('`RUN_ENDED`, `RESULT_BEING_STORED`'),
           },
         },
       },

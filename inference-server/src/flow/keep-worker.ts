@@ -13,7 +13,7 @@ export interface KeeperDeps {
   readonly workers: WorkerRepository;
   readonly computer: Computer;
   /** Results that are computed and not stored: those of a run that ends without one hold a patient's name for nothing. */
-  readonly pending: { remove(identity: string): Promise<void>; forget(before: number): Promise<void> };
+  readonly pending: { identities(): Promise<string[]>; remove(identity: string): Promise<void> };
   readonly log: Pick<Logger, 'info' | 'error'>;
   readonly traces?: Pick<RunTraces, 'ended'>;
   readonly now: () => number;
@@ -35,9 +35,10 @@ export interface Timing {
   readonly unavailablePauseMs: number;
   /** What hangs may hang again: the others go first. */
   readonly timedOutPauseMs: number;
+  readonly leftoversMs: number;
 }
 
-const TIMING: Timing = { leaseMs: 10_000, extendMs: 3_000, watchMs: 400, idleMs: 250, reportMs: 5_000, progressMs: 250, unavailablePauseMs: 15_000, timedOutPauseMs: 2_000 };
+const TIMING: Timing = { leaseMs: 10_000, extendMs: 3_000, watchMs: 400, idleMs: 250, reportMs: 5_000, progressMs: 250, unavailablePauseMs: 15_000, timedOutPauseMs: 2_000, leftoversMs: 60_000 };
 /** How long a run that nobody watches, or whose result is computed, is tried again while Orthanc does not answer. */
 const KEPT_TRYING_MS = 24 * 3_600_000;
 
@@ -50,8 +51,7 @@ type StopReason = 'cancelled' | 'timed-out' | 'stopping' | 'lost';
 /** Takes runs from the queue, one at a time, has them computed, and sees to it that each one ends. */
 export async function keepWorker(deps: KeeperDeps, stopping: AbortSignal): Promise<void> {
   const timing = { ...TIMING, ...deps.timing };
-  await deps.pending.forget(deps.now() - KEPT_TRYING_MS).catch((error: unknown) => deps.log.error({ err: error }, 'old results can\'t be removed'));
-  const reports = reportUntilStopped(deps, timing, stopping);
+  const besides = [reportUntilStopped(deps, timing, stopping), removeLeftovers(deps, timing, stopping)];
   while (!stopping.aborted) {
     const worked = await takeOne(deps, timing, stopping).catch((error: unknown) => {
       deps.log.error({ err: error }, 'the queue can\'t be read');
@@ -60,7 +60,7 @@ export async function keepWorker(deps: KeeperDeps, stopping: AbortSignal): Promi
     if (!worked) await delay(timing.idleMs, undefined, { signal: stopping }).catch(() => undefined);
   }
   deps.computer.close();
-  await reports;
+  await Promise.all(besides);
   await deps.workers.leave(deps.id);
 }
 
@@ -70,7 +70,7 @@ async function takeOne(deps: KeeperDeps, timing: Timing, stopping: AbortSignal):
   const run = await runs.claim(id, timing.leaseMs, now());
   if (!run) return false;
   log.info({ runId: run.id, attempt: run.attempts }, 'run taken');
-  if (run.cancelRequested) {
+  if (run.cancelRequested && !mayBeStored(run)) {
     await end(deps, run, { state: 'cancelled' });
   } else if (run.attempts > MAX_ATTEMPTS) {
     await end(deps, run, crashed(run, 'it or its machine disappeared'));
@@ -80,11 +80,14 @@ async function takeOne(deps: KeeperDeps, timing: Timing, stopping: AbortSignal):
   return true;
 }
 
+/** By an earlier attempt: a result that Orthanc may have already is that of a completed run. */
+const mayBeStored = ({ stage }: RunRecord): boolean => stage === 'store';
+
 async function attempt(deps: KeeperDeps, timing: Timing, run: RunRecord, stopping: AbortSignal): Promise<void> {
   const stop = new AbortController();
-  let isStoring = false;
+  let isStoring = mayBeStored(run);
   const stopFor = (reason: StopReason) => {
-    // too late: a result that Orthanc may have already is that of a completed run
+    // too late
     if (reason === 'cancelled' && isStoring) return;
     stop.abort(reason);
   };
@@ -223,6 +226,20 @@ function progressWriter(deps: KeeperDeps, timing: Timing, run: RunRecord): { tel
     },
     written: async () => writing,
   };
+}
+
+/** What waits here to be stored for a run that was cancelled while it waited, or that another worker has ended. */
+async function removeLeftovers({ pending, runs, log }: KeeperDeps, timing: Timing, stopping: AbortSignal): Promise<void> {
+  while (!stopping.aborted) {
+    try {
+      const kept = await pending.identities();
+      const wanted = kept.length > 0 ? await runs.activeAmong(kept) : new Set();
+      for (const identity of kept) if (!wanted.has(identity)) await pending.remove(identity);
+    } catch (error) {
+      log.error({ err: error }, 'what earlier runs left can\'t be removed');
+    }
+    await delay(timing.leftoversMs, undefined, { signal: stopping }).catch(() => undefined);
+  }
 }
 
 async function reportUntilStopped({ workers, id, host, log, computer }: KeeperDeps, timing: Timing, stopping: AbortSignal): Promise<void> {

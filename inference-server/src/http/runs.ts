@@ -92,6 +92,7 @@ export function runsRouter(deps: RunsDeps): Router {
       throw new RequestError('RUN_ENDED', 409, `The run has already ended (${before.state})`);
     }
     const run = await runs.cancel(before.id, now()) ?? before;
+    if (run.stage === 'store' && !run.cancelRequested && !isFinal(run.state)) throw new RequestError('RESULT_BEING_STORED', 409, 'The result is computed and is being stored; it can\'t be cancelled any more, but be rejected');
     const caller = callerOf(req);
     log.info({ runId: run.id }, 'run cancelled by its reader');
     await audit.write({ actor: caller.name, role: caller.role, address: addressOf(req), action: 'run.cancel', object: run.id, outcome: 'success' });

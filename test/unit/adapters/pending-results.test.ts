@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -58,11 +59,17 @@ describe('a result that waits to be stored', () => {
     expect(readdirSync(join(folder, 'pending'))).toEqual(['.draft-abcd-1']);
   });
 
-  it('is forgotten where nobody has asked for it since', async () => {
-    await pending.keep('abc', aResult([file('1.2', [1])], 1));
-    await pending.forget(Date.now() - 60_000);
-    expect(await pending.find('abc')).toBeDefined();
-    await pending.forget(Date.now() + 60_000);
-    expect(readdirSync(join(folder, 'pending'))).toEqual([]);
+  it('is listed by its identity, once, also where it is half-written', async () => {
+    await pending.keep('abc+all', aResult([file('1.2', [1])], 1));
+    mkdirSync(join(folder, 'pending/lost+found'));
+    for (const identity of ['abc+all', 'def']) mkdirSync(join(folder, `pending/.draft-${identity}-${randomUUID()}`));
+    expect((await pending.identities()).sort()).toEqual(['abc+all', 'def']);
+    expect(await new PendingResults(join(folder, 'none')).identities()).toEqual([]);
+  });
+
+  it('is absent while somebody removes it', async () => {
+    await pending.keep('abc', aResult([file('1.2', [1]), file('1.3', [3])], 30));
+    rmSync(join(folder, 'pending/abc/1.dcm'));
+    expect(await pending.find('abc')).toBeUndefined();
   });
 });

@@ -34,7 +34,7 @@ afterEach(async () => {
 
 function keep(over: Partial<KeeperDeps> = {}): void {
   kept.push(keepWorker({
-    runs, workers: new WorkerRepository(db, Date.now), computer: new ComputeProcess(SCRIPT), pending: { remove: async () => {}, forget: async () => {} }, log: silent, now: Date.now, id: `w${kept.length}`, host: 'here',
+    runs, workers: new WorkerRepository(db, Date.now), computer: new ComputeProcess(SCRIPT), pending: { remove: async () => {}, identities: async () => [] }, log: silent, now: Date.now, id: `w${kept.length}`, host: 'here',
     timeoutMs: 60_000, timing: { watchMs: 20, idleMs: 20, unavailablePauseMs: 600_000 }, ...over,
   }, stopping.signal));
 }
@@ -97,6 +97,36 @@ describe('the keeper of a worker', () => {
     expect((await ended(id)).state).toBe('completed');
   });
 
+  it('ends a run whose keeper was killed while it stored as completed, though somebody cancelled it: Orthanc may have the result', async () => {
+    const id = await queue('completes');
+    await runs.claim('a keeper that is killed', 60_000, Date.now());
+    await db.updateTable('runs').set({ stage: 'store', cancel_requested: 1, lease_until_ms: 0 }).where('id', '=', id).execute();
+    keep();
+    expect((await ended(id)).state).toBe('completed');
+  });
+
+  it('does not let a run be cancelled whose result waits to be stored, for Orthanc may have a part of it', async () => {
+    const id = await queue('completes');
+    await runs.claim('w', 60_000, Date.now());
+    await runs.progress(id, 'w', 'store', 0, Date.now());
+    await runs.cancel(id, Date.now());
+    await runs.release(id, 'w', { availableAt: 0, countAttempt: false }, Date.now());
+    expect(await runs.cancel(id, Date.now())).toMatchObject({ state: 'queued', stage: 'store', cancelRequested: false });
+    keep();
+    expect((await ended(id)).state).toBe('completed');
+  });
+
+  it('removes what waits to be stored for a run that ended otherwise, and nothing of one that goes on', async () => {
+    const folder = new Set<string>();
+    const waits = await queue('is-unread', { trigger: 'routing', identity: 'waits' });
+    const cancelled = await queue('is-unread', { identity: 'cancelled', priority: 1 });
+    await runs.cancel(cancelled, Date.now());
+    for (const identity of ['waits', 'cancelled', 'of a run that another worker ended']) folder.add(identity);
+    keep({ pending: { identities: async () => [...folder], remove: async identity => { folder.delete(identity); } } });
+    await vi.waitFor(() => expect([...folder]).toEqual(['waits']), { interval: 20 });
+    await vi.waitFor(async () => expect(await runs.find(waits)).toMatchObject({ state: 'queued', attempts: 0, stage: 'fetch' }), { interval: 20 });
+  });
+
   it('stops a run that takes too long, tries it again twice after the others, and then fails it', async () => {
     keep({ timeoutMs: 1500, timing: { watchMs: 20, idleMs: 20, timedOutPauseMs: 300 } });
     const folder = mkdtempSync(join(tmpdir(), 'keeper-'));
@@ -150,7 +180,7 @@ describe('the keeper of a worker', () => {
 
   it('leaves nothing of a run that ends without a result', async () => {
     const removed: string[] = [];
-    keep({ pending: { remove: async identity => { removed.push(identity); }, forget: async () => {} } });
+    keep({ pending: { remove: async identity => { removed.push(identity); }, identities: async () => [] } });
     const failed = await ended(await queue('fails'));
     const crashed = await ended(await queue('dies'));
     await ended(await queue('completes'));
