@@ -5,6 +5,7 @@ import type { Context } from './context.ts';
 import { auditRefusals, authenticate, requires } from './http/access.ts';
 import { auditViews } from './http/audit-studies.ts';
 import { auditRouter } from './http/audit.ts';
+import { refuseHostileJson, refuseSlowBodies } from './http/bodies.ts';
 import { docsRouter } from './http/docs.ts';
 import { gatewayRouter, viewerRouter } from './http/gateway.ts';
 import { livenessRouter, readinessRouter } from './http/health.ts';
@@ -27,7 +28,7 @@ import { workListRouter } from './http/work-list.ts';
 const CORRECTION_LIMIT = '32mb';
 
 /** A compressed body may be small on the wire and without end when it is unpacked; nobody needs one. */
-const JSON_BODY = { type: () => true, inflate: false } as const;
+const JSON_BODY = { type: () => true, inflate: false, verify: refuseHostileJson } as const;
 
 /** The gateway: one door for viewer, API, images and MLflow's pages. */
 export function buildApp(context: Context, appConfig: string, rules?: RoutingRules): Express {
@@ -37,7 +38,7 @@ export function buildApp(context: Context, appConfig: string, rules?: RoutingRul
   app.set('query parser', 'simple');
   if (config.TRUST_PROXY) app.set('trust proxy', config.TRUST_PROXY);
   const { observe, router: metricsRoutes } = metrics(context);
-  app.use(requestId, observe, securityHeaders({ https: isHttps(config) }), pathsOnly);
+  app.use(requestId, observe, securityHeaders({ https: isHttps(config) }), pathsOnly, refuseSlowBodies());
   app.use(livenessRouter());
   app.use(signInRouter({ ...context, secureCookies: isHttps(config), publicUrl: config.PUBLIC_URL }));
   // OHIF signs in at the provider by itself, so its files come before anyone is known
@@ -51,7 +52,7 @@ export function buildApp(context: Context, appConfig: string, rules?: RoutingRul
   const operation = [readinessRouter({ ...context, rules }), metricsRoutes];
   for (const router of [...api, ...operation]) refuseOtherMethods(router);
   app.use('/api/v1/runs/:id/review', requires('review'), express.json({ ...JSON_BODY, limit: CORRECTION_LIMIT }));
-  app.use('/api/v1', express.json({ ...JSON_BODY, limit: '64kb' }), auditViews(context.audit, context.now), ...api, notFound);
+  app.use('/api/v1', express.json({ ...JSON_BODY, limit: '64kb' }), auditViews(context.audit), ...api, notFound);
   app.use(...operation, docsRouter(), pagesRouter());
   app.use(gatewayRouter({ ...context, appConfig }));
   app.use(notFound, auditRefusals(context.audit), errorHandler(log));

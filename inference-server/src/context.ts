@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { AuditLog, auditKey } from './adapters/audit-log.ts';
 import { statisticsListener } from './adapters/count-runs.ts';
-import { openDatabase, type Database } from './adapters/database.ts';
+import { isPostgres, openDatabase, type Database } from './adapters/database.ts';
 import { openLog, type Logger } from './adapters/logger.ts';
 import { IdentityProvider } from './adapters/identity-provider.ts';
 import { MlflowClient } from './adapters/mlflow-client.ts';
@@ -16,6 +16,7 @@ import { AlignThreads } from './adapters/series-aligner.ts';
 import { ReviewThreads } from './adapters/review-writer.ts';
 import { RunRepository } from './adapters/run-repository.ts';
 import { StatisticsRepository } from './adapters/statistics-repository.ts';
+import { SharedClock } from './adapters/shared-clock.ts';
 import { NO_TRACES, openTraces } from './adapters/traces.ts';
 import { TokenRepository } from './adapters/token-repository.ts';
 import { WorkRepository } from './adapters/work-repository.ts';
@@ -63,6 +64,9 @@ export interface Context {
   close(): Promise<void>;
 }
 
+/** For what is kept or refused for a while: ms, whatever is done to the clock. */
+export const elapsed = (): number => performance.now();
+
 /** A database server that starts together with this process, or again, takes a while. */
 const DATABASE_PATIENCE_MS = 45_000;
 /** A caller waits for the gateway's answer; a worker's run can wait longer. */
@@ -71,12 +75,12 @@ const GATEWAY_PATIENCE_MS = 2_000;
 /** Opens everything that the gateway and the worker's keeper need. @throws when the database or the log can't be opened */
 export async function openContext(config: Config, part: 'gateway' | 'worker', stopping: AbortSignal): Promise<Context> {
   const log = openLog({ home: config.CEREBLOOM_HOME, level: config.LOG_LEVEL, part, rotates: part === 'gateway' });
-  const now = Date.now;
   const pseudonyms = openPseudonyms(config);
   pseudonyms.generation(); // a missing or bad key stops the start
   const db = await openDatabase(databaseUrl(config), DATABASE_PATIENCE_MS);
+  const now = isPostgres(db) ? (await SharedClock.open(db, stopping)).now : Date.now;
   const runs = new RunRepository(db, statisticsListener);
-  const queue = new QueueView(runs, now);
+  const queue = new QueueView(runs, elapsed);
   const orthanc = openOrthanc(config, GATEWAY_PATIENCE_MS);
   const mlflow = new MlflowClient(config.MLFLOW_URL);
   const models = openModels(config);
@@ -84,7 +88,7 @@ export async function openContext(config: Config, part: 'gateway' | 'worker', st
   const client = oidcClient(config);
   const traces = config.OTEL_EXPORTER_OTLP_ENDPOINT === undefined ? NO_TRACES : openTraces(config.OTEL_EXPORTER_OTLP_ENDPOINT, part);
   return {
-    config, log, now, db, identities, provider: client && identities && new ProviderSignIn(client, identities), runs, queue, followers: new RunFollowers(runs, queue, log), work: new WorkRepository(db), index: new StudyIndex(orthanc, now), workers: new WorkerRepository(db, now), tokens: new TokenRepository(db, now),
+    config, log, now, db, identities, provider: client && identities && new ProviderSignIn(client, identities), runs, queue, followers: new RunFollowers(runs, queue, log), work: new WorkRepository(db), index: new StudyIndex(orthanc, elapsed), workers: new WorkerRepository(db, now), tokens: new TokenRepository(db, now),
     audit: new AuditLog(db, now, auditKey(config.CEREBLOOM_HOME, config.AUDIT_KEY)), statistics: new StatisticsRepository(db), outbox: new OutboxRepository(db), pictures: new PictureRepository(db), orthanc, studies: orthanc, reviewWriter: new ReviewThreads(), alignment: new PriorAlignment(orthanc, new AlignThreads()), mlflow, models,
     availability: new ModelAvailability(models),
     catalogue: { manifest: async id => (await models.find(id ?? config.DEFAULT_MODEL)).manifest },

@@ -1,10 +1,12 @@
 import { sql } from 'kysely';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { AuditLog, hashOf } from '../../inference-server/src/adapters/audit-log.ts';
 import { openDatabase } from '../../inference-server/src/adapters/database.ts';
 import { migrations } from '../../inference-server/src/adapters/migrations/index.ts';
 import { OutboxRepository } from '../../inference-server/src/adapters/outbox-repository.ts';
 import { RunRepository } from '../../inference-server/src/adapters/run-repository.ts';
+import { SharedClock } from '../../inference-server/src/adapters/shared-clock.ts';
 import { statisticsListener } from '../../inference-server/src/adapters/count-runs.ts';
 import { StatisticsRepository } from '../../inference-server/src/adapters/statistics-repository.ts';
 import { aPostgres, hasPostgres } from '../support/postgres.ts';
@@ -83,6 +85,23 @@ describe.skipIf(!hasPostgres)('on PostgreSQL', () => {
     await expect(openDatabase(postgres.url)).rejects.toThrow('can\'t be opened');
     await postgres.start();
     await (await opened).destroy();
+  });
+
+  it('tells all machines the same time, whatever their own clocks say', async () => {
+    const db = await openDatabase(postgres.url);
+    const real = Date.now();
+    const wrong = vi.spyOn(Date, 'now').mockReturnValue(real + 16 * 60_000);
+    const stopping = new AbortController();
+    const { now } = await SharedClock.open(db, stopping.signal);
+    expect(Math.abs(now() - real)).toBeLessThan(60_000);
+    wrong.mockReturnValue(real - 86_400_000);
+    const before = now();
+    await delay(50);
+    expect(now() - before).toBeGreaterThan(40);
+    expect(Math.abs(now() - real)).toBeLessThan(60_000);
+    wrong.mockRestore();
+    stopping.abort();
+    await db.destroy();
   });
 
   it('keeps the audit chain whole when many write at once', async () => {

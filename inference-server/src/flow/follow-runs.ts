@@ -70,9 +70,13 @@ export class RunFollowers {
   }
 
   async #tellAll(): Promise<void> {
-    const found = new Map((await this.#runs.progressOf([...this.#followers.keys()])).map(run => [run.id, run]));
+    // who comes while the database is asked is told the next time
+    const followed = [...this.#followers];
+    const found = new Map((await this.#runs.progressOf(followed.map(([id]) => id))).map(run => [run.id, run]));
+    // one run must not keep the news of all others back
+    const told = (error: unknown) => this.#log.error({ err: error }, 'the events of a run can\'t be told; they are told again');
     const places = await this.#queue.places([...found.values()]);
-    for (const [id, followers] of [...this.#followers]) await this.#tell(followers, found.get(id), places.get(id)!);
+    for (const [id, followers] of followed) await this.#tell(followers, found.get(id), places.get(id)!).catch(told);
     for (const id of this.#seen.keys()) if (!this.#followers.has(id)) this.#seen.delete(id);
   }
 

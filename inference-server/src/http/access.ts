@@ -6,6 +6,7 @@ import type { IdentityProvider } from '../adapters/identity-provider.ts';
 import type { TokenRepository } from '../adapters/token-repository.ts';
 import { may, type Caller, type Permission } from '../domain/access.ts';
 import { AccessError } from '../domain/errors.ts';
+import { mayTakeLong } from './bodies.ts';
 import { SignInThrottle } from './sign-in-throttle.ts';
 
 /** `__Host-` would need HTTPS; over plain loopback a browser would drop such a cookie. */
@@ -22,13 +23,17 @@ export function callerOf(req: Request): Caller {
   return caller;
 }
 
+const stillKnown = new WeakMap<Request, () => Promise<boolean>>();
+
+/** Whether who asked could ask again: for answers that go on for long. */
+export const isStillKnown = async (req: Request): Promise<boolean> => stillKnown.get(req)?.() ?? true;
+
 export const addressOf = (req: Request): string | null => req.ip ?? null;
 
 export interface AccessDeps {
   readonly tokens: TokenRepository;
   /** Without authentication everyone on this machine is an administrator. */
   readonly auth: 'token' | 'off';
-  readonly now?: () => number;
   readonly identities?: IdentityProvider | undefined;
   readonly audit?: AuditLog;
 }
@@ -40,8 +45,8 @@ const FREE_WRONG_TOKENS = 20;
  * Finds out who asks, by bearer token or session cookie. Browsers that ask for a page are sent to sign in,
  * all others get 401.
  */
-export function authenticate({ tokens, auth, now = Date.now, identities, audit }: AccessDeps): RequestHandler {
-  const throttle = new SignInThrottle(now, FREE_WRONG_TOKENS);
+export function authenticate({ tokens, auth, identities, audit }: AccessDeps): RequestHandler {
+  const throttle = new SignInThrottle(undefined, FREE_WRONG_TOKENS);
   const signedIn = new SeenTokens();
   return async (req, res, next) => {
     if (auth === 'off') {
@@ -54,13 +59,16 @@ export function authenticate({ tokens, auth, now = Date.now, identities, audit }
     const bearer = /^Bearer +(\S+)$/i.exec(req.get('Authorization') ?? '')?.[1];
     const session = sessionOf(req);
     if (bearer !== undefined) refuseGuesser(throttle, req, res);
-    const foreign = bearer !== undefined && identities && JWT.test(bearer) ? await identities.callerOf(bearer) : undefined;
+    const foreignCaller = async () => (bearer !== undefined && identities && JWT.test(bearer) ? identities.callerOf(bearer) : undefined);
+    const ownCaller = async () => (bearer !== undefined ? tokens.callerOfToken(bearer) : session !== undefined ? tokens.callerOfSession(session) : undefined);
+    const foreign = await foreignCaller();
     if (foreign && signedIn.isNew(bearer!)) await audit?.write({ actor: foreign.name, role: foreign.role, address: addressOf(req), action: 'sign-in', outcome: 'success', detail: 'OIDC' });
-    const caller = foreign ?? (bearer !== undefined ? await tokens.callerOfToken(bearer) : session !== undefined ? await tokens.callerOfSession(session) : undefined);
+    const caller = foreign ?? await ownCaller();
     if (bearer !== undefined && !caller) throttle.failed(addressOf(req) ?? 'unknown');
     if (caller) {
       if (bearer === undefined) refuseCrossSite(req);
       callers.set(req, caller);
+      stillKnown.set(req, async () => (await foreignCaller() ?? await ownCaller()) !== undefined);
       return next();
     }
     if (bearer === undefined && wantsPage(req)) {
@@ -103,6 +111,7 @@ export function requires(permission: Permission | ((req: Request) => Permission)
     const { role } = callerOf(req);
     const needed = typeof permission === 'function' ? permission(req) : permission;
     if (!may(role, needed)) throw new AccessError('FORBIDDEN', `The role ${role} may not ${WORDS[needed]}`);
+    if (needed === 'store' || needed === 'review') mayTakeLong(req);
     next();
   };
 }
@@ -111,12 +120,12 @@ const SAME_REFUSAL_MS = 60_000;
 const LONGEST_PATH = 200;
 
 /** Every refusal of someone who showed who they are, or tried to, is an audit line. */
-export function auditRefusals(audit: AuditLog, now: () => number = Date.now): ErrorRequestHandler {
+export function auditRefusals(audit: AuditLog): ErrorRequestHandler {
   const waiting = new Map<string, number>();
   /** Who guesses on while they must wait is a line a minute, not a log that fills the disk. */
   const isKnown = (error: AccessError, address: string | null): boolean => {
     if (error.code !== 'TOO_MANY_ATTEMPTS') return false;
-    const at = now();
+    const at = performance.now();
     for (const [other, since] of waiting) if (at - since >= SAME_REFUSAL_MS) waiting.delete(other);
     if (waiting.has(address ?? '')) return true;
     waiting.set(address ?? '', at);

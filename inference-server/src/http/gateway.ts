@@ -8,6 +8,7 @@ import { RequestError, UnavailableError, UpstreamError } from '../domain/errors.
 import type { AuditLog } from '../adapters/audit-log.ts';
 import { addressOf, callerOf, requires } from './access.ts';
 import { auditStudies } from './audit-studies.ts';
+import { hasBody } from './bodies.ts';
 import { sendProblem } from './problem.ts';
 import { viewerPolicy } from './security-headers.ts';
 
@@ -26,7 +27,6 @@ interface GatewayDeps {
   /** The text of OHIF's `app-config.js`. */
   readonly appConfig: string;
   readonly audit: AuditLog;
-  readonly now: () => number;
 }
 
 /** DICOMweb proper (PS3.18): the plugin's own routes under the same root (servers, deletion, …) stay inside. */
@@ -46,7 +46,7 @@ const A_YEAR_MS = 365 * 86_400_000;
 /** What stands behind the one door: Orthanc's DICOMweb, MLflow's pages, our plugins and the stock OHIF viewer. */
 export function gatewayRouter(deps: GatewayDeps): Router {
   const router = Router();
-  router.use('/dicom-web', refuseNeedlessBody, dicomWebRules(), limitUploads(deps.config.UPLOADS_AT_ONCE), auditStudies(deps.audit, deps.now), proxy(deps.config.ORTHANC_URL, '/dicom-web', 'ORTHANC_UNAVAILABLE', {
+  router.use('/dicom-web', refuseNeedlessBody, dicomWebRules(), limitUploads(deps.config.UPLOADS_AT_ONCE), auditStudies(deps.audit), proxy(deps.config.ORTHANC_URL, '/dicom-web', 'ORTHANC_UNAVAILABLE', {
     keepHost: true, publicUrl: deps.config.PUBLIC_URL, authorization: deps.config.ORTHANC_USER === undefined ? undefined : basicAuthorization(deps.config.ORTHANC_USER, deps.config.ORTHANC_PASSWORD ?? ''),
   }));
   router.get('/mlflow', (req, res, next) => (req.originalUrl.split('?')[0] === '/mlflow' ? res.redirect(302, '/mlflow/') : next()));
@@ -99,8 +99,7 @@ function limitUploads(atOnce: number): RequestHandler {
 
 /** A server behind that does not read the body of such a request would take it for the next request, which nobody has checked. */
 const refuseNeedlessBody: RequestHandler = (req, _res, next) => {
-  const hasBody = req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0;
-  if (hasBody && ['GET', 'HEAD', 'OPTIONS'].includes(req.method)) throw new RequestError('INVALID_REQUEST', 400, `A ${req.method} request has no body here`);
+  if (hasBody(req) && ['GET', 'HEAD', 'OPTIONS'].includes(req.method)) throw new RequestError('INVALID_REQUEST', 400, `A ${req.method} request has no body here`);
   next();
 };
 

@@ -2,8 +2,11 @@ import type { Request, Response } from 'express';
 import type { RunEvent } from '../contract/runs.ts';
 import { isFinal } from '../domain/run.ts';
 import type { RunFollowers, RunNews } from '../flow/follow-runs.ts';
+import { isStillKnown } from './access.ts';
 
 const HEARTBEAT_MS = 15_000;
+/** How often it is looked whether the client may still be here. */
+const ASK_AGAIN_MS = 5_000;
 /** A client that reads nothing is let go when so much waits for it; it comes back with `Last-Event-ID`. */
 const MOST_UNREAD_BYTES = 1_000_000;
 
@@ -22,7 +25,8 @@ export function streamEvents(req: Request, res: Response, id: string, { follower
   res.flushHeaders();
   res.write('retry: 1000\n\n');
 
-  let seq = Number.parseInt(req.get('Last-Event-ID') ?? '', 10) || 0;
+  const known = Number(req.get('Last-Event-ID') ?? 0);
+  let seq = Number.isSafeInteger(known) ? known : 0;
   let sent = '';
   let shown: Pick<RunEvent, 'state' | 'stage'> = { state: 'queued', stage: null };
   const write = (event: RunEvent) => {
@@ -47,9 +51,12 @@ export function streamEvents(req: Request, res: Response, id: string, { follower
     if (isFinal(state)) end();
   };
   const heartbeat = setInterval(() => res.write(': still here\n\n'), HEARTBEAT_MS);
+  // a token that was revoked, or a session that ended, ends the stream too
+  const asking = setInterval(() => void isStillKnown(req).then(known => known || end(), () => undefined), ASK_AGAIN_MS);
   const unfollow = followers.follow(id, seq, tell);
   const forget = () => {
     clearInterval(heartbeat);
+    clearInterval(asking);
     stopping.removeEventListener('abort', end);
     unfollow();
   };

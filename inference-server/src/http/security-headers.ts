@@ -27,6 +27,8 @@ const policy = (more: Partial<Record<Directive, readonly string[]>>): string =>
 /** Only paths (RFC 9112 §3.2.1): an address with a host of its own is for forward proxies, and would be joined wrongly to one behind. */
 export const pathsOnly: RequestHandler = (req, _res, next) => {
   if (!req.originalUrl.startsWith('/')) throw new RequestError('INVALID_REQUEST', 400, 'The target of a request must be a path');
+  // PostgreSQL keeps no text with it, and no file has it in its name
+  if (req.originalUrl.includes('%00')) throw new RequestError('INVALID_REQUEST', 400, 'An address holds no character NUL');
   next();
 };
 

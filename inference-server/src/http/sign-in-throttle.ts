@@ -4,13 +4,16 @@ const FREE_FAILURES = 3;
 const LONGEST_WAIT_MS = 60_000;
 const FORGOTTEN_AFTER_MS = 15 * 60_000;
 
-/** Makes guessing slow: once an address has used up its free failures, each one doubles the wait, up to a minute. */
+/**
+ * Makes guessing slow, by what time has passed: a clock that is set neither frees nor locks out anyone. Once an address has used
+ * up its free failures, each one doubles the wait, up to a minute.
+ */
 export class SignInThrottle {
   readonly #now: () => number;
   readonly #free: number;
   readonly #failures = new Map<string, { count: number; at: number }>();
 
-  constructor(now: () => number, free = FREE_FAILURES) {
+  constructor(now = () => performance.now(), free = FREE_FAILURES) {
     this.#now = now;
     this.#free = free;
   }

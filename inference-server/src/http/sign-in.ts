@@ -32,7 +32,7 @@ const DEPARTURE_MS = 10 * 60_000;
  */
 export function signInRouter({ tokens, audit, now, log, secureCookies, publicUrl, provider }: SignInDeps): Router {
   const router = Router();
-  const throttle = new SignInThrottle(now);
+  const throttle = new SignInThrottle();
 
   router.get('/sign-in', (req, res) => {
     sendPage(req, res, 200, undefined);

@@ -47,6 +47,26 @@ async function compute(id: string, steps = 3, betweenMs = 0): Promise<void> {
 }
 
 describe('those who follow a run', () => {
+  it('are not told that a run is gone because they came while others were told', async () => {
+    const [first, second] = [await queue(1), await queue(2)];
+    const stop = followers.follow(first, 0, () => undefined);
+    const { over } = follow(second);
+    await runs.cancel(second, Date.now());
+    expect(await over).toBe('cancelled');
+    stop();
+  });
+
+  it('hear of it though the news of another run can\'t be read', async () => {
+    const [bad, good] = [await queue(1), await queue(2)];
+    const failing = { progressOf: (ids: readonly string[]) => runs.progressOf(ids), eventsAfter: (id: string, seq: number) => (id === bad ? Promise.reject(new Error('out of range')) : runs.eventsAfter(id, seq)) };
+    followers = new RunFollowers(failing, new QueueView(runs, Date.now), { error: () => undefined });
+    const stop = followers.follow(bad, 1e300, () => undefined);
+    const { over } = follow(good);
+    await runs.cancel(good, Date.now());
+    expect(await over).toBe('cancelled');
+    stop();
+  });
+
   it('are told every event once and in order, whenever they came', async () => {
     const id = await queue(1);
     const early = follow(id);

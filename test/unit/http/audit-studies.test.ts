@@ -46,6 +46,20 @@ describe('the audit of studies', () => {
     expect(await lines('mlflow.change')).toEqual([['the-admin', 'POST /ajax-api/2.0/mlflow/runs/delete', 'success']]);
   });
 
+  it.each(['/api/v1/STUDIES/1.20/Series', '/API/V1/studies/1.20/series/', '/api/v1/studies/1%2E20/series', '/api/v1/studies/%31.20/priors'])('misses no view by an address that is written otherwise: %s', async path => {
+    const before = (await lines('study.view')).length;
+    await ask(path.includes('priors') ? 'admin' : path.includes('%') ? 'service' : path.includes('API') ? 'radiologist' : 'reader', path);
+    const [newest, ...others] = await lines('study.view');
+    expect([newest![1], others.length]).toEqual(['1.20', before]);
+  });
+
+  it('keeps no address that somebody made up', async () => {
+    const before = (await lines('study.view')).length;
+    await ask('reader', '/api/v1/studies/Doe%5EJane/series');
+    await ask('reader', `/api/v1/runs/${'x'.repeat(36)}/picture`);
+    expect((await lines('study.view')).length).toBe(before);
+  });
+
   it('has a line of who sees the work list, the series, the earlier results and the picture of a result, however often', async () => {
     const id = '01987654-3210-7abc-8def-0123456789ab';
     for (let n = 0; n < 3; n++) {

@@ -1,5 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { SignInThrottle } from '../../../inference-server/src/http/sign-in-throttle.ts';
+import { aGateway } from '../../support/unit-app.ts';
 
 describe('the sign-in throttle', () => {
   it('makes an address wait longer with every failure, up to a minute, and leaves others alone', () => {
@@ -21,6 +22,17 @@ describe('the sign-in throttle', () => {
     throttle.succeeded('reader');
     throttle.failed('reader');
     expect(throttle.waitSeconds('reader')).toBe(0);
+  });
+
+  it('locks nobody out for a day where the clock is set back by one', async () => {
+    const day = vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 86_400_000);
+    const gateway = await aGateway();
+    const signIn = (token: string) => fetch(`${gateway.url}/sign-in`, { method: 'POST', body: new URLSearchParams({ token }), redirect: 'manual', headers: { Accept: 'application/json' } });
+    for (let n = 0; n < 4; n++) await signIn('wrong');
+    day.mockRestore();
+    const answer = await signIn(gateway.tokens.reader);
+    expect(Number(answer.headers.get('Retry-After') ?? 0)).toBeLessThanOrEqual(60);
+    await gateway.stop();
   });
 
   it('counts all addresses of one IPv6 network as one', () => {
