@@ -54,7 +54,7 @@ export function viewAlong(grid: VolumeGeometry, axes: Manifest['axes']): GridVie
  * an axis that is fastest in neither (outermost), a block of the box's fastest axis, the grid's fastest axis, the block's voxels.
  * So what one block touches of either array stays in the processor's nearest cache.
  */
-export const BLOCK = 32;
+export const BLOCK = 64;
 
 /** The order of the two slower model axes for such loops. */
 export const outerAxes = (strides: Vec3): readonly [0 | 1, 0 | 1] => (Math.abs(strides[0]) === 1 ? [1, 0] : [0, 1]);

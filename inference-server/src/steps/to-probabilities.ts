@@ -39,33 +39,40 @@ function regionsOf(answer: Float32Array, { order, activation }: Extract<Manifest
   return answer;
 }
 
-/** Where each class is added up; the background last, beyond what is kept. */
-const PLACES = { necrotic: 0, edema: 1, enhancing: 2, background: KEPT_CHANNELS } as const;
+const NAMES = ['necrotic', 'edema', 'enhancing', 'background'] as const;
 
 /** Exclusive classes. @returns the first part of `kept`. */
 function classesOf(answer: Float32Array, kept: Float32Array, { order, activation }: Extract<Manifest['output'], { kind: 'classes' }>, inside: Uint8Array): Float32Array {
   const count = inside.length;
-  const places = Uint8Array.from(order, name => PLACES[name]);
+  const names = Uint8Array.from(order, name => NAMES.indexOf(name));
   const logits = activation === 'logits';
-  const sums = new Float64Array(KEPT_CHANNELS + 1);
   for (let at = 0; at < count; at++) {
     if (inside[at] !== 1) {
       kept[at] = kept[count + at] = kept[2 * count + at] = 0;
       continue;
     }
-    sums[0] = sums[1] = sums[2] = sums[3] = 0;
     let largest = 0;
     if (logits) {
       largest = -Infinity;
-      for (let c = 0, from = at; c < places.length; c++, from += count) if (answer[from]! > largest) largest = answer[from]!;
+      for (let c = 0, from = at; c < names.length; c++, from += count) if (answer[from]! > largest) largest = answer[from]!;
     }
-    for (let c = 0, from = at; c < places.length; c++, from += count) {
-      sums[places[c]!]! += logits ? expOfNegative(answer[from]! - largest) : answer[from]!;
+    // Not an array of sums: stores and loads for each class took longer than the rest.
+    let necrotic = 0;
+    let edema = 0;
+    let enhancing = 0;
+    let background = 0;
+    for (let c = 0, from = at; c < names.length; c++, from += count) {
+      const p = logits ? expOfNegative(answer[from]! - largest) : answer[from]!;
+      const name = names[c];
+      if (name === 0) necrotic += p;
+      else if (name === 1) edema += p;
+      else if (name === 2) enhancing += p;
+      else background += p;
     }
-    const total = logits ? sums[0]! + sums[1]! + sums[2]! + sums[3]! : 1;
-    kept[at] = sums[0]! / total;
-    kept[count + at] = sums[1]! / total;
-    kept[2 * count + at] = sums[2]! / total;
+    const scale = logits ? 1 / (necrotic + edema + enhancing + background) : 1;
+    kept[at] = necrotic * scale;
+    kept[count + at] = edema * scale;
+    kept[2 * count + at] = enhancing * scale;
   }
   return kept.subarray(0, KEPT_CHANNELS * count);
 }
