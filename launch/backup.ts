@@ -1,5 +1,5 @@
 /** `npm run backup -- <folder>`: all that an installation keeps, copied while it runs. */
-import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { backup as copySqlite, DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -30,6 +30,7 @@ async function main(args: readonly string[]): Promise<void> {
   if (existsSync(folder) && readdirSync(folder).length > 0) throw new LaunchError('BACKUP_EXISTS', `${folder} is not empty: name a new folder`);
   process.umask(0o077);
   mkdirSync(folder, { recursive: true });
+  chmodSync(folder, 0o700); // also one that was there, and whoever could read the files where they are copied from
   const startedAt = new Date().toISOString();
   const databases: Partial<Record<DatabasePart['name'], 'sqlite' | 'postgres' | 'absent'>> = {};
   const copyFolder = (name: string) => {

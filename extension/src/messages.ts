@@ -244,6 +244,9 @@ const EXPLANATIONS: Record<string, Record<Language, Explanation>> = {
   PIXEL_DATA_UNREADABLE: UNREADABLE,
   TRANSFER_SYNTAX_UNSUPPORTED: UNREADABLE,
   NOT_DICOM: UNREADABLE,
+  PATIENTS_MIXED: cannot('its images have more than one patient ID', 'ses images portent plusieurs identifiants de patient', {
+    en: 'Have the wrong images corrected or deleted in the archive first.', fr: 'Faites d’abord corriger ou supprimer les images erronées dans l’archive.',
+  }),
   ALIGNMENT_FAILED: cannot('its series could not be aligned', 'ses séries n’ont pas pu être alignées', {
     en: 'Check that all series show the same head, and choose others below where they don’t.',
     fr: 'Vérifiez que toutes les séries montrent la même tête, et choisissez-en d’autres ci-dessous sinon.',

@@ -53,13 +53,13 @@ describe('an explanation', () => {
 
   it.each([
     'SERIES_MISSING', 'NOT_MR', 'TOO_FEW_SLICES', 'SLICES_MISSING', 'INCONSISTENT_GEOMETRY', 'GEOMETRY_ABSENT', 'PIXEL_DATA_TRUNCATED', 'PIXEL_DATA_UNREADABLE',
-    'TRANSFER_SYNTAX_UNSUPPORTED', 'NOT_DICOM', 'ALIGNMENT_FAILED', 'BRAIN_NOT_FOUND', 'FLAT_VOLUME',
+    'TRANSFER_SYNTAX_UNSUPPORTED', 'NOT_DICOM', 'PATIENTS_MIXED', 'ALIGNMENT_FAILED', 'BRAIN_NOT_FOUND', 'FLAT_VOLUME',
   ])('says in both languages what it is about a study: %s', code => {
     expect(explain('en', code, null).what).toMatch(/^This study can’t be segmented because .+\.$/);
     expect(explain('fr', code, null).what).toMatch(/^Cet examen ne peut pas être segmenté : .+\.$/);
   });
 
-  it.each(['ORTHANC_REFUSED', 'ORTHANC_UNAVAILABLE', 'DISK_FULL', 'DATABASE_LOCKED', 'DATABASE_UNAVAILABLE', 'QUEUE_FULL', 'STUDY_NOT_FOUND', 'RESULT_NOT_FOUND', 'RUN_NOT_COMPLETED', 'NO_REVIEW', 'CORRECTION_INVALID'])(
+  it.each(['ORTHANC_REFUSED', 'ORTHANC_UNAVAILABLE', 'DISK_FULL', 'DATABASE_LOCKED', 'DATABASE_UNAVAILABLE', 'QUEUE_FULL', 'STUDY_NOT_FOUND', 'RESULT_NOT_FOUND', 'RUN_NOT_COMPLETED', 'RESULT_BEING_STORED', 'NO_REVIEW', 'CORRECTION_INVALID'])(
     'tells what happened and what to do: %s', code => {
       for (const language of ['en', 'fr'] as const) {
         const { what, next } = explain(language, code, 500);
