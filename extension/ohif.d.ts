@@ -46,7 +46,9 @@ export interface Camera {
 }
 
 export interface CornerstoneViewport {
+  readonly id: string;
   readonly type: string;
+  readonly element: Element;
   /** What is drawn: the images, and overlays, which have a representation's id. */
   getActors(): readonly { readonly representationUID?: string }[];
   /** Answers nothing before the viewport has pixels. */
@@ -75,6 +77,9 @@ export interface SegmentationRepresentation {
 
 export interface LabelmapLayer {
   readonly imageIds: readonly string[];
+  /** Of the volume that viewports of volumes draw and edit. */
+  readonly volumeId?: string;
+  readonly geometryVolumeId?: string;
   readonly labelToSegmentIndex?: Readonly<Record<number, number>>;
 }
 
@@ -91,16 +96,34 @@ export interface LabelledImage {
   readonly voxelManager: { getScalarData(): Uint8Array<ArrayBuffer> };
 }
 
+/** A volume in cornerstone's cache; indices are [column, row, slice]. */
+export interface CachedVolume {
+  readonly dimensions: readonly [number, number, number];
+  readonly imageData: {
+    indexToWorld(index: readonly [number, number, number]): ArrayLike<number>;
+    worldToIndex(point: readonly [number, number, number]): ArrayLike<number>;
+  };
+  readonly voxelManager: { getAtIJK(i: number, j: number, k: number): number };
+  /** Of a label map: the images by whose grey values tools judge; those that it was made for where absent. */
+  referencedVolumeId?: string | undefined;
+}
+
 declare global {
   interface Window {
     /** OHIF puts its cornerstone here. */
     readonly cornerstone?: {
-      readonly cache: { getImage(imageId: string): LabelledImage | undefined };
+      readonly cache: {
+        getImage(imageId: string): LabelledImage | undefined;
+        getVolume(volumeId: string): CachedVolume | undefined;
+        putVolumeSync(volumeId: string, volume: object): void;
+        removeVolumeLoadObject(volumeId: string): void;
+      };
       readonly metaData: { get(type: string, imageId: string): unknown };
       readonly eventTarget: EventTarget;
     };
     readonly cornerstoneTools?: {
       readonly utilities: { readonly segmentation: { triggerSegmentationRender(): void } };
+      readonly ToolGroupManager: { getToolGroupForViewport(viewportId: string): { getActivePrimaryMouseButtonTool(): string | undefined } | undefined };
       readonly Enums: { readonly Events: { readonly SEGMENTATION_DATA_MODIFIED: string } };
     };
   }

@@ -30,7 +30,12 @@ export function Review({ session, language, run, model, shown, again }: ReviewPr
     <div className="cb-stack" data-cy="cerebloom-decision">
       {conflict && <p className="cb-warning" role="alert" data-cy="cerebloom-conflict">{words.conflict}{editing && ` ${words.conflictEditing}`}</p>}
       {failure && <Problem language={language} code={failure.code} detail={failure.detail} explanation={explain(language, failure.code, failure.status)} signIn={failure.status === 401} />}
-      {failure?.code === 'RESULT_NOT_FOUND' && !editing && again}
+      {failure?.code === 'RESULT_NOT_FOUND' && (editing
+        ? <>
+          <p className="cb-note">{words.keptForNewResult}</p>
+          <button type="button" className="cb-button cb-primary cb-wide" disabled={editing.phase !== 'editing'} onClick={() => void session.saveOnNewResult()} data-cy="cerebloom-save-on-new">{words.saveOnNewResult}</button>
+        </>
+        : again)}
       {run.review && <Decided language={language} run={run} model={model} />}
       {editing
         ? <EditCard session={session} language={language} editing={editing} conflict={conflict} model={model} />

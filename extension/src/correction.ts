@@ -1,5 +1,6 @@
 import { SEGMENTS } from '../../inference-server/src/domain/label-map.ts';
 import type { DisplaySet, LabelledImage, OhifHost } from '../ohif.d.ts';
+import { inTurns, nextTask } from './in-turns.ts';
 import { mergeLayers } from './label-layers.ts';
 import { removeSegmentation, ShowError, viewportsOfSeries } from './show-segmentation.ts';
 
@@ -10,9 +11,6 @@ export interface LabelledSlice {
   /** One per pixel, row by row. */
   readonly labels: Uint8Array<ArrayBuffer>;
 }
-
-/** Slices read in one go, so that the page stays responsive. */
-const AT_ONCE = 16;
 
 /**
  * A copy of a shown segmentation that OHIF's own tools edit. The only file that knows how OHIF keeps an edited label map:
@@ -44,13 +42,14 @@ export class Correction {
     const source = displaySetService.getDisplaySetByUID(segmentationId);
     const reference = displaySetService.getDisplaySetByUID(source?.referencedDisplaySetInstanceUID ?? '');
     if (!reference) throw new ShowError('OVERLAY_NOT_LOADED', 'The images of the segmentation are not loaded');
+    await nextTask();
     const id = await segmentationService.createLabelmapForDisplaySet(reference, {
       label,
       segments: Object.fromEntries(SEGMENTS.map(({ number }, index) => [number, { label: names[index]!, active: index === 0 }])),
     });
     const copy = new Correction(host, id, segmentationId, reference);
     const labelsOf = new Map(imagesOf(host, segmentationId).map(({ referencedImageId, voxelManager }) => [referencedImageId, voxelManager.getScalarData()]));
-    for (const { referencedImageId, voxelManager } of copy.images()) voxelManager.getScalarData().set(labelsOf.get(referencedImageId)!);
+    await inTurns(copy.images(), ({ referencedImageId, voxelManager }) => voxelManager.getScalarData().set(labelsOf.get(referencedImageId)!));
     return copy;
   }
 
@@ -75,17 +74,26 @@ export class Correction {
 
   /** The copy as it is drawn now; images without any label are left out. */
   async slices(): Promise<LabelledSlice[]> {
-    const layers = Object.values(labelmapOf(this.host, this.segmentationId).labelmaps!);
     const images = this.images();
-    const slices: LabelledSlice[] = [];
-    for (let n = 0; n < images.length; n++) {
-      if (n % AT_ONCE === AT_ONCE - 1) await new Promise(resolve => setTimeout(resolve, 0));
+    const slices: (LabelledSlice | null)[] = [];
+    const read = this.reader();
+    await inTurns(images, (image, n) => void slices.push(read(image, n)));
+    return slices.filter(slice => slice !== null);
+  }
+
+  /** The same without a pause, for when the copy is about to go. */
+  slicesNow(): LabelledSlice[] {
+    return this.images().map(this.reader()).filter(slice => slice !== null);
+  }
+
+  private reader(): (image: LabelledImage, n: number) => LabelledSlice | null {
+    const layers = Object.values(labelmapOf(this.host, this.segmentationId).labelmaps!);
+    return ({ referencedImageId }, n) => {
       const labels = mergeLayers(layers.map(({ imageIds, labelToSegmentIndex }) => ({
         values: cornerstone().cache.getImage(imageIds[n]!)!.voxelManager.getScalarData(), segmentOf: labelToSegmentIndex ?? {},
       })));
-      if (labels) slices.push({ ...imageNamed(images[n]!.referencedImageId), labels });
-    }
-    return slices;
+      return labels && { ...imageNamed(referencedImageId), labels };
+    };
   }
 
   /** Replaces what is drawn. */

@@ -9,13 +9,14 @@ export interface DraftSlice {
 
 /** Corrections that are not saved in the archive yet. */
 export interface Draft {
+  /** Of the result that was corrected. */
   readonly runId: string;
+  /** The series that was drawn on: it stays the same when the result is made again. */
+  readonly referenceSeriesUid: string;
   /** Name of the reader who draws: nobody else gets to see it. */
   readonly reader: string;
   /** The `reviewRevision` that the reader saw. */
   readonly revision: number;
-  /** The segmentation that is corrected. */
-  readonly segSeriesUid: string;
   readonly slices: readonly DraftSlice[];
   /** ms since 1970 */
   readonly keptAt: number;
@@ -23,14 +24,16 @@ export interface Draft {
   readonly saveId: string | null;
 }
 
+type Key = Pick<Draft, 'reader' | 'referenceSeriesUid'>;
+
 const STORE = 'drafts';
 
 /** Keeps a correction in this browser, so that a reload, a lost network or a server that restarts costs nothing. */
 export const keepDraft = (draft: Draft): Promise<unknown> => withStore('readwrite', store => store.put(draft, keyOf(draft)));
-export const findDraft = (of: Pick<Draft, 'reader' | 'runId'>): Promise<Draft | undefined> => withStore('readonly', store => store.get(keyOf(of)) as IDBRequest<Draft | undefined>);
-export const dropDraft = (of: Pick<Draft, 'reader' | 'runId'>): Promise<unknown> => withStore('readwrite', store => store.delete(keyOf(of)));
+export const findDraft = (of: Key): Promise<Draft | undefined> => withStore('readonly', store => store.get(keyOf(of)) as IDBRequest<Draft | undefined>);
+export const dropDraft = (of: Key): Promise<unknown> => withStore('readwrite', store => store.delete(keyOf(of)));
 
-const keyOf = ({ reader, runId }: Pick<Draft, 'reader' | 'runId'>) => [reader, runId];
+const keyOf = ({ reader, referenceSeriesUid }: Key) => [reader, referenceSeriesUid];
 
 async function withStore<T>(mode: IDBTransactionMode, work: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> {
   const opening = indexedDB.open('cerebloom', 1);

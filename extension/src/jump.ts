@@ -1,9 +1,7 @@
 import type { LabelledImage, LabelmapLayer, OhifHost } from '../ohif.d.ts';
+import { inTurns } from './in-turns.ts';
 import { LargestPlanes } from './largest-planes.ts';
 import { viewportsWith } from './show-segmentation.ts';
-
-/** Slices read in one go, so that the page stays responsive. */
-const AT_ONCE = 16;
 
 /**
  * Scrolls all viewports that show the segmentation to where a segment is largest, whatever plane of the acquired images each of them cuts.
@@ -32,11 +30,10 @@ async function largestAt({ servicesManager: { services } }: OhifHost, segmentati
   const planes = new LargestPlanes();
   for (const { imageIds, labelToSegmentIndex } of layers) {
     const label = Number(Object.entries(labelToSegmentIndex ?? {}).find(([, number]) => number === segment)?.[0] ?? segment);
-    for (const [slice, imageId] of imageIds.entries()) {
-      if (slice % AT_ONCE === AT_ONCE - 1) await new Promise(resolve => setTimeout(resolve, 0));
+    await inTurns(imageIds, (imageId, slice) => {
       const image = cache.getImage(imageId);
       if (image) planes.add(slice, image.voxelManager.getScalarData(), image.columns, label);
-    }
+    });
   }
   const found = planes.found();
   const image = found && cache.getImage(labelmap.imageIds[found.slice]!);

@@ -5,6 +5,8 @@ import type { OhifHost } from '../ohif.d.ts';
 import { Correction, type LabelledSlice } from './correction.ts';
 import { deflate, dropDraft, findDraft, inflate, keepDraft, toWire, type Draft, type DraftSlice } from './draft-store.ts';
 import { ApiError, getMe, getRun, reviewRun } from './inference-api.ts';
+import { inTurns } from './in-turns.ts';
+import { judgeByShownImages } from './judge-by-shown.ts';
 import { askBeforeLeaving } from './leave-guard.ts';
 import { currentLanguage, MESSAGES } from './messages.ts';
 import { openPanel, showToast } from './notify-reader.ts';
@@ -62,6 +64,8 @@ export interface ReviewedRun {
   /** The overlay's controls now belong to this segmentation. */
   overlayIs(segmentationId: string): void;
   showResult(): Promise<void>;
+  /** Asks for the run's work to be done once more, because its result is no longer stored. */
+  makeAgain(run: Run): Promise<Run>;
 }
 
 /** A reader's decision on a result, and the correction that they draw. */
@@ -76,7 +80,7 @@ export class ReviewSession {
   private keeping: Promise<void> = Promise.resolve();
   /** What the correction started from. */
   private base: readonly LabelledSlice[] = [];
-  private edited: { readonly runId: string; readonly segSeriesUid: string } | null = null;
+  private edited: { readonly runId: string; readonly referenceSeriesUid: string } | null = null;
   private revision = 0;
   private saveId: string | null = null;
   private sent: readonly LabelledSlice[] = [];
@@ -102,7 +106,7 @@ export class ReviewSession {
       const reader = this.current.reader ?? await getMe();
       this.set({ reader });
       if (this.isEditing() || !reader.permissions.includes('review')) return;
-      const draft = await findDraft({ reader: reader.name, runId: run.id }).catch(() => undefined);
+      const draft = run.result && await findDraft({ reader: reader.name, referenceSeriesUid: run.result.referenceSeriesUid }).catch(() => undefined);
       if (draft && this.reviewed.run()?.id === run.id) await this.open(run, draft);
     } catch (error) {
       this.refuse(error);
@@ -185,7 +189,7 @@ export class ReviewSession {
     try {
       await this.keep();
       const drawn = await correction.slices();
-      if (!sameSlices(drawn, this.sent)) this.saveId = null;
+      if (!await sameSlices(drawn, this.sent)) this.saveId = null;
       this.saveId ??= newSaveId();
       this.sent = drawn;
       const slices = await compressed(drawn);
@@ -197,6 +201,31 @@ export class ReviewSession {
     } catch (error) {
       this.setEditing({ phase: 'editing' });
       await this.refused(edited.runId, error);
+    }
+  }
+
+  /** Makes the result again that was deleted while this reader corrected it; what is drawn is kept meanwhile, and saved then. */
+  async saveOnNewResult(): Promise<void> {
+    const { correction } = this;
+    const run = this.reviewed.run();
+    if (!correction || run?.id !== this.edited?.runId || this.current.editing?.phase !== 'editing') return;
+    this.setEditing({ phase: 'saving' });
+    try {
+      await this.keep();
+      // what this browser can't keep must stay on screen
+      if (this.current.editing.keepFailed) return this.setEditing({ phase: 'editing' });
+      const again = await this.reviewed.makeAgain(run!);
+      this.edited = { ...this.edited!, runId: again.id };
+      this.revision = again.reviewRevision;
+      this.saveId = newSaveId();
+      this.sent = await correction.slices();
+      await this.putDraft(await compressed(this.sent));
+      this.set({ failure: null, conflict: false });
+      this.close();
+      this.reviewed.receive(again);
+    } catch (error) {
+      this.setEditing({ phase: 'editing' });
+      this.refuse(error);
     }
   }
 
@@ -216,12 +245,9 @@ export class ReviewSession {
     this.set({ failure: null });
   }
 
-  /** The study is left: what was drawn is kept. */
+  /** The study is left; what was drawn was kept before (`keepNow`). */
   leave(): void {
-    if (this.correction) {
-      void this.keep();
-      this.close();
-    }
+    if (this.correction) this.close();
     this.current = { ...INITIAL, reader: this.current.reader };
     this.tell();
   }
@@ -248,11 +274,14 @@ export class ReviewSession {
     const shown = this.reviewed.shownSegmentation();
     const result = resultInForce(run);
     if (!shown || !result) throw new ShowError('OVERLAY_NOT_LOADED', 'The segmentation is not shown yet');
-    this.edited = { runId: run.id, segSeriesUid: result.segSeriesUid };
-    this.revision = draft?.revision ?? run.reviewRevision;
-    this.saveId = draft?.saveId ?? null;
+    this.edited = { runId: run.id, referenceSeriesUid: result.referenceSeriesUid };
+    // a draft of another run's result: that one was made anew, or by another model
+    const ofThisRun = draft?.runId === run.id;
+    this.revision = ofThisRun ? draft.revision : run.reviewRevision;
+    this.saveId = ofThisRun ? draft.saveId : null;
+    const unseen = ofThisRun ? this.revision !== run.reviewRevision && !this.saveId : draft !== null && run.review !== null;
     this.set({
-      failure: null, rejecting: false, conflict: this.revision !== run.reviewRevision && !draft?.saveId,
+      failure: null, rejecting: false, conflict: unseen,
       editing: { phase: 'opening', tool: 'brush', segment: 3, radiusMm: RADIUS_MM, volumesMl: null, changed: draft !== null, keptAt: draft?.keptAt ?? null, keepFailed: false, restoredFrom: draft?.keptAt ?? null },
     });
     try {
@@ -272,15 +301,16 @@ export class ReviewSession {
     const showing = setInterval(() => void this.correction?.show(), SHOW_AGAIN_MS);
     this.stops = [
       () => clearInterval(showing),
+      judgeByShownImages(this.host, this.correction.segmentationId),
       this.correction.onDrawn(() => this.drawn()),
-      askBeforeLeaving(() => this.isUnsaved(), () => REVIEW_MESSAGES[currentLanguage()].leaveQuestion),
+      askBeforeLeaving({ mustAsk: () => this.isUnsaved(), question: () => REVIEW_MESSAGES[currentLanguage()].leaveQuestion, onLeave: () => this.keepNow() }),
     ];
     this.chooseSegment(this.current.editing!.segment);
     this.chooseTool('brush');
     this.chooseRadius(RADIUS_MM);
-    this.setEditing({ phase: 'editing', volumesMl: volumesOf(await this.correction.slices(), this.correction.voxelMl()) });
+    this.setEditing({ phase: 'editing', volumesMl: await volumesOf(await this.correction.slices(), this.correction.voxelMl()) });
     // the reader had asked for it, and did not hear whether it was done
-    if (draft?.saveId) await this.save();
+    if (this.saveId) await this.save();
   }
 
   private drawn(): void {
@@ -300,31 +330,49 @@ export class ReviewSession {
     clearTimeout(this.keepTimer);
     this.keepTimer = undefined;
     const { correction } = this;
+    const isOpen = () => correction !== null && correction === this.correction;
     this.keeping = this.keeping.then(async () => {
-      if (!correction || correction !== this.correction) return;
-      const slices = await correction.slices();
-      const changed = !sameSlices(slices, this.base);
-      if (this.saveId && !sameSlices(slices, this.sent)) this.saveId = null;
-      this.setEditing({ changed, volumesMl: volumesOf(slices, correction.voxelMl()) });
-      if (changed) await this.putDraft(await compressed(slices));
+      if (!isOpen()) return;
+      const slices = await correction!.slices();
+      const changed = !await sameSlices(slices, this.base);
+      if (this.saveId && !await sameSlices(slices, this.sent)) this.saveId = null;
+      const volumesMl = await volumesOf(slices, correction!.voxelMl());
+      const packed = changed ? await compressed(slices) : null;
+      if (!isOpen()) return;
+      this.setEditing({ changed, volumesMl });
+      if (packed) await this.putDraft(packed);
       else await this.dropDraft();
+    }).catch(error => {
+      // a copy that was closed meanwhile has been kept by who closed it
+      if (isOpen()) throw error;
     });
     return this.keeping;
   }
 
-  private async putDraft(slices: readonly DraftSlice[]): Promise<void> {
+  private async putDraft(slices: readonly DraftSlice[], of = this.draftOf()): Promise<void> {
     const keptAt = Date.now();
     try {
-      await keepDraft({ ...this.edited!, reader: this.current.reader!.name, revision: this.revision, slices, keptAt, saveId: this.saveId });
+      await keepDraft({ ...of, slices, keptAt });
       this.setEditing({ keptAt, keepFailed: false });
     } catch {
       this.setEditing({ keepFailed: true });
     }
   }
 
+  private draftOf = () => ({ ...this.edited!, reader: this.current.reader!.name, revision: this.revision, saveId: this.saveId });
+
+  /** When the page is left, the copy goes before it could be kept in turns. */
+  private keepNow(): void {
+    if (!this.correction || !this.edited) return;
+    const of = this.draftOf();
+    const slices = this.correction.slicesNow();
+    // after what is being kept just now, which may be older
+    void this.keeping.then(async () => this.putDraft(await compressed(slices), of));
+  }
+
   private async dropDraft(): Promise<void> {
     if (!this.edited || !this.current.reader) return;
-    await dropDraft({ runId: this.edited.runId, reader: this.current.reader.name }).catch(() => undefined);
+    await dropDraft({ referenceSeriesUid: this.edited.referenceSeriesUid, reader: this.current.reader.name }).catch(() => undefined);
     this.setEditing({ keptAt: null });
   }
 
@@ -379,16 +427,20 @@ const compressed = (slices: readonly LabelledSlice[]): Promise<DraftSlice[]> =>
 const decompressed = (slices: readonly DraftSlice[]): Promise<LabelledSlice[]> =>
   Promise.all(slices.map(async ({ labels, ...image }) => ({ ...image, labels: await inflate(labels) })));
 
-function sameSlices(a: readonly LabelledSlice[], b: readonly LabelledSlice[]): boolean {
-  return a.length === b.length && a.every(({ sopInstanceUid, frame, labels }, n) => {
+async function sameSlices(a: readonly LabelledSlice[], b: readonly LabelledSlice[]): Promise<boolean> {
+  let same = a.length === b.length;
+  if (same) await inTurns(a, ({ sopInstanceUid, frame, labels }, n) => {
     const other = b[n]!;
-    return other.sopInstanceUid === sopInstanceUid && other.frame === frame && labels.every((label, at) => label === other.labels[at]);
+    return same = other.sopInstanceUid === sopInstanceUid && other.frame === frame && labels.every((label, at) => label === other.labels[at]);
   });
+  return same;
 }
 
-function volumesOf(slices: readonly LabelledSlice[], voxelMl: number): RunResult['volumesMl'] {
+async function volumesOf(slices: readonly LabelledSlice[], voxelMl: number): Promise<RunResult['volumesMl']> {
   const voxels = [0, 0, 0, 0];
-  for (const { labels } of slices) for (const label of labels) voxels[label]!++;
+  await inTurns(slices, ({ labels }) => {
+    for (const label of labels) voxels[label]!++;
+  });
   const [necrotic, edema, enhancing] = SEGMENTS.map(({ number }) => voxels[number]! * voxelMl) as [number, number, number];
   return { necrotic, edema, enhancing, total: necrotic + edema + enhancing };
 }

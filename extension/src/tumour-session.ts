@@ -10,6 +10,7 @@ import { IN_VIEW_ATTRIBUTE, PLANE_VIEWPORTS, RANK_ATTRIBUTE, SEQUENCE_ATTRIBUTE 
 import { ApiError, cancelRun, createRun, followRun, getRun, getPriors, getRegistration, getStudySeries, getUncertainty, listModels, listRuns } from './inference-api.ts';
 import { isBeside, linkPrior, showBeside } from './compare-prior.ts';
 import { PRESENT_VIEWPORT } from './link-prior.ts';
+import { nextTask } from './in-turns.ts';
 import { jumpToPoint, jumpToSegment } from './jump.ts';
 import { isInView, restoreLayout, toggleMpr } from './layouts.ts';
 import { hideUncertainty, showUncertainty } from './show-uncertainty.ts';
@@ -65,6 +66,7 @@ export class TumourSession {
       shownSegmentation: () => (this.current.overlay === 'shown' ? this.shownSegmentation : null),
       overlayIs: segmentationId => this.overlayIs(segmentationId),
       showResult: () => this.showResult(),
+      makeAgain: run => createRun({ ...workOf(run), force: true }),
     });
   }
 
@@ -99,7 +101,7 @@ export class TumourSession {
     const tooLong = new Promise<void>(resolve => setTimeout(resolve, IDENTIFY_PATIENCE_MS));
     await Promise.race([this.identified, tooLong]);
     // the panel is painted before OHIF arranges the viewports
-    await new Promise(resolve => setTimeout(resolve, 0));
+    await nextTask();
   }
 
   async segment(): Promise<void> {
@@ -107,17 +109,15 @@ export class TumourSession {
     if (this.review.isEditing()) return this.review.askToFinish();
     this.openStudyInView();
     const { studyInstanceUid, choice, modelId, run, requesting, overlayFailure } = this.current;
+    const chosen = Object.keys(choice).length > 0 || modelId !== null;
     if (!studyInstanceUid || requesting || (run && !isFinal(run.state))) return;
     this.dispatch({ kind: 'run-requested' });
     await this.orRefuse(async () => {
       // The same work gives the same result, which the server knows; only one that was deleted is made again.
       const force = [overlayFailure, this.review.state().failure].some(failure => failure?.code === 'RESULT_NOT_FOUND');
-      const asked = await createRun({
-        studyInstanceUid,
-        ...(modelId && { model: modelId }),
-        ...(Object.keys(choice).length > 0 && { series: choice }),
-        ...(force && { force }),
-      });
+      const asked = await createRun(run && force && !chosen
+        ? { ...workOf(run), force }
+        : { studyInstanceUid, ...(modelId && { model: modelId }), ...(Object.keys(choice).length > 0 && { series: choice }), ...(force && { force }) });
       this.review.forgetFailure();
       this.take(asked);
       if (asked.id === run?.id) await this.showResult();
@@ -138,6 +138,7 @@ export class TumourSession {
     const { run } = this.current;
     if (!prior || !run?.result) {
       this.dispatch({ kind: 'compared', comparison: null });
+      await nextTask();
       if (isBeside(this.host)) restoreLayout(this.host);
       return;
     }
@@ -167,6 +168,7 @@ export class TumourSession {
   /** Three planes of the series in the active viewport, at the tumour, and back. */
   async togglePlanes(): Promise<void> {
     const shown = studyInView(this.host) === this.current.studyInstanceUid && this.current.overlay === 'shown';
+    await nextTask();
     if (!toggleMpr(this.host) || !shown) return;
     const { signal } = this.leaving;
     try {
@@ -521,6 +523,10 @@ export class TumourSession {
     this.listeners.forEach(listener => listener());
   }
 }
+
+/** What a run did, for it to be done once more. */
+const workOf = ({ studyInstanceUid, model, series }: Run) =>
+  ({ studyInstanceUid, model: model.id, series: Object.fromEntries(SEQUENCES.map(sequence => [sequence, series[sequence] ?? null])) });
 
 function asFailure(error: unknown): Failure {
   if (error instanceof ApiError) return { code: error.code, detail: error.message, status: error.status };

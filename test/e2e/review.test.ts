@@ -24,7 +24,7 @@ const EDGE_MM = 3.6;
 const SLICE_MM = 5;
 
 /** A voxel as seen from where a stroke was. */
-interface Spot { readonly away: number; readonly inSlice: boolean }
+interface Spot { readonly away: number; readonly inSlice: boolean; readonly tissue: 'tumour' | 'brain' | 'air'; /** Of brain, in `aSmallStudy`. */ readonly brightness: number }
 
 describe.skipIf(!chromium)('reviewing a result in the viewer', { timeout: 2 * LOAD_MS }, () => {
   const study = aSmallStudy('review in the viewer', 'Ibsen^Ida');
@@ -130,9 +130,10 @@ describe.skipIf(!chromium)('reviewing a result in the viewer', { timeout: 2 * LO
   });
 
   it.each([
-    // the tumour is a ball of 12 mm around (14, 0, 0)
+    // the tumour is a ball of 12 mm around (14, 0, 0), brighter than the brain around it, a ball of 36 mm around (0, 0, 0)
     { tool: 'sphere', at: [-10, -8, 0], radiusMm: 12, changes: 'every voxel of the ball, in other slices too', label: OEDEMA, wanted: ({ away }: Spot) => away < 12 - EDGE_MM, allowed: ({ away }: Spot) => away < 12 + EDGE_MM },
     { tool: 'eraser', at: [14, 0, 0], radiusMm: 7, changes: 'what is under it to nothing', label: 0, wanted: ({ away }: Spot) => away < 7 - EDGE_MM, allowed: ({ away, inSlice }: Spot) => inSlice && away < 7 + EDGE_MM },
+    { tool: 'threshold', at: [-16, 0, 0], radiusMm: 24, changes: 'only what is as bright as where it began', label: OEDEMA, wanted: ({ away, inSlice, tissue, brightness }: Spot, painted: readonly number[]) => inSlice && away < 24 - EDGE_MM && tissue === 'brain' && brightness >= Math.min(...painted) && brightness <= Math.max(...painted), allowed: ({ away, inSlice, tissue }: Spot) => inSlice && away < 24 + EDGE_MM && tissue === 'brain' },
   ] as const)('draws with OHIF\'s $tool: $changes, and takes it back at a key', async ({ tool, at, radiusMm, label, wanted, allowed }) => {
     await page.click('[data-cy="draw-edema"]');
     await page.click(`[data-cy="tool-${tool}"]`);
@@ -142,16 +143,36 @@ describe.skipIf(!chromium)('reviewing a result in the viewer', { timeout: 2 * LO
     const { from } = await dragIn(page, VIEWPORT, place, place);
     const spots = before.map((_, n): Spot => {
       const [x, y, z] = pointOf(SMALL_GRID, n);
-      return { away: Math.hypot(x - from[0], y - from[1], z - from[2]), inSlice: Math.abs(z - from[2]) < SLICE_MM / 2 };
+      return { away: Math.hypot(x - from[0], y - from[1], z - from[2]), inSlice: Math.abs(z - from[2]) < SLICE_MM / 2, tissue: Math.hypot(x - 14, y, z) < 12 ? 'tumour' : Math.hypot(x, y, z) < 36 ? 'brain' : 'air', brightness: (n * 7919) % 60 };
     });
     const now = () => labelsShownIn(page, VIEWPORT);
     const changes = async () => (await now()).flatMap((value, n) => (value === before[n] ? [] : [{ value, ...spots[n]! }]));
     await expect.poll(async () => (await changes()).length, { timeout: LOAD_MS }).toBeGreaterThan(3);
     await picture(page, `6-${tool}`);
     expect((await changes()).filter(({ value, ...spot }) => value !== label || !allowed(spot))).toEqual([]);
-    expect((await now()).filter((value, n) => wanted(spots[n]!) && value !== label)).toEqual([]);
+    const painted = (await changes()).map(({ brightness }) => brightness);
+    expect((await now()).filter((value, n) => wanted(spots[n]!, painted) && value !== label)).toEqual([]);
     await page.keyboard.press('Control+Z');
     await expect.poll(async () => (await changes()).length, { timeout: LOAD_MS }).toBe(0);
+  });
+
+  it('judges by the brightness of the images that are drawn on, not of those that the result lies on', async () => {
+    const flair = 'cerebloom-flair';
+    await page.click('[data-cy="tool-threshold"]');
+    const before = await labelsShownIn(page, flair);
+    const place = await placeOf(page, flair, [-16, 0, 0]);
+    await dragIn(page, flair, place, place);
+    const changed = async () => (await labelsShownIn(page, flair)).filter((value, n) => value !== before[n]).length;
+    await expect.poll(changed, { timeout: LOAD_MS }).toBeGreaterThan(3);
+    const range = await page.evaluate(id => {
+      const { cornerstoneTools } = window as unknown as { cornerstoneTools: { ToolGroupManager: { getToolGroupForViewport(id: string): { getToolInstance(name: string): { configuration: { threshold: { range: [number, number] } } } } } } };
+      return cornerstoneTools.ToolGroupManager.getToolGroupForViewport(id).getToolInstance('ThresholdCircularBrushDynamic').configuration.threshold.range;
+    }, flair);
+    // brain is 300 to 359 in FLAIR, 400 to 459 in T1ce
+    expect(range[0]).toBeGreaterThanOrEqual(300);
+    expect(range[1]).toBeLessThan(360);
+    await page.keyboard.press('Control+Z');
+    await expect.poll(changed, { timeout: LOAD_MS }).toBe(0);
   });
 
   it('asks before the study is left with unsaved corrections, and stays where the reader says so', async () => {
