@@ -84,25 +84,40 @@ export function completeOverlay(host: OhifHost, segmentationId: string, referenc
   const { segmentationService } = host.servicesManager.services;
   let complete = true;
   for (const viewportId of viewportsOfSeries(host, referenceSeriesUid)) {
-    if (!isDrawnIn(host, viewportId, segmentationId)) {
+    const [representation] = segmentationService.getSegmentationRepresentations(viewportId, { segmentationId });
+    if (!representation) {
       layOver(host, viewportId, segmentationId);
       complete = false;
       continue;
     }
-    const { segments } = segmentationService.getSegmentationRepresentations(viewportId, { segmentationId })[0]!;
     for (const { number, rgb } of SEGMENTS) {
-      const segment = segments[number];
+      const segment = representation.segments[number];
       if (!segment) continue;
       const { color, visible } = segment;
-      if (rgb.some((value, channel) => color?.[channel] !== value)) segmentationService.setSegmentColor(viewportId, segmentationId, number, [...rgb, 255]);
+      // the viewer shares the colours between viewports, and draws what is drawn already in the old ones until it is asked
+      const recoloured = rgb.some((value, channel) => color?.[channel] !== value);
+      if (recoloured) segmentationService.setSegmentColor(viewportId, segmentationId, number, [...rgb, 255]);
       if (visible === hidden.includes(number)) segmentationService.setSegmentVisibility(viewportId, segmentationId, number, !visible);
+      complete &&= !recoloured;
     }
+    complete &&= isDrawnIn(host, viewportId, segmentationId);
   }
+  if (!complete) drawOverlays();
   return complete;
 }
 
-/** Draws the overlays as they are now: cornerstone's queue for it stops at an empty entry, such as a layout leaves behind, until it is asked again. */
-export const drawOverlays = (): void => window.cornerstoneTools?.utilities.segmentation.triggerSegmentationRender();
+let drawing = false;
+
+/**
+ * Draws the overlays as they are now. Cornerstone's queue for it takes one entry a frame, and stops at an empty one, such as a layout leaves
+ * behind, until it is asked again; what is asked before the last was drawn would only make it longer.
+ */
+export function drawOverlays(): void {
+  if (drawing) return;
+  drawing = true;
+  requestAnimationFrame(() => requestAnimationFrame(() => { drawing = false; }));
+  window.cornerstoneTools?.utilities.segmentation.triggerSegmentationRender();
+}
 
 /** Reads the labels of a SEG, once. @throws ShowError */
 async function loadLabels({ servicesManager: { services } }: OhifHost, segmentation: DisplaySet): Promise<void> {
@@ -121,6 +136,9 @@ export function isDrawnIn({ servicesManager: { services } }: OhifHost, viewportI
   return viewport?.type !== VOLUMES || viewport.getActors().some(({ representationUID }) => representationUID?.startsWith(segmentationId));
 }
 
+/** Viewports, each with a segmentation that is being added to it. */
+const comingOver = new Set<string>();
+
 /**
  * A viewport of volumes takes the overlay as it is, and stays where it looks. One of single images may have to become one of volumes
  * for it: there OHIF's own command fills the viewport anew.
@@ -128,7 +146,10 @@ export function isDrawnIn({ servicesManager: { services } }: OhifHost, viewportI
 function layOver(host: OhifHost, viewportId: string, segmentationId: string): void {
   const { segmentationService, cornerstoneViewportService } = host.servicesManager.services;
   if (cornerstoneViewportService.getCornerstoneViewport(viewportId)?.type === VOLUMES) {
-    void segmentationService.addSegmentationRepresentation(viewportId, { segmentationId, type: 'Labelmap' });
+    const key = `${viewportId} ${segmentationId}`;
+    if (comingOver.has(key)) return;
+    comingOver.add(key);
+    void segmentationService.addSegmentationRepresentation(viewportId, { segmentationId, type: 'Labelmap' }).finally(() => comingOver.delete(key));
   } else if (!isLayerOf(host, viewportId, segmentationId)) {
     host.commandsManager.runCommand('addDisplaySetAsLayer', { viewportId, displaySetInstanceUID: segmentationId });
   }
@@ -232,13 +253,15 @@ export function isFilled(host: OhifHost): boolean {
   return viewportsWithImages(host).length >= asked.length;
 }
 
-/** Asks again and again. @throws what `error` makes after two minutes, or the signal's reason */
+/** Asks again and again. @throws what `error` makes after two minutes on screen, or the signal's reason */
 export async function until<T>(check: () => T | false | undefined, error: () => Error, signal: AbortSignal): Promise<T> {
-  const deadline = performance.now() + PATIENCE_MS;
+  let deadline = performance.now() + PATIENCE_MS;
   for (;;) {
     signal.throwIfAborted();
     const value = check();
     if (value) return value;
+    // a tab in the background draws nothing
+    if (globalThis.document?.hidden) deadline = performance.now() + PATIENCE_MS;
     if (performance.now() > deadline) throw error();
     await new Promise(resolve => setTimeout(resolve, POLL_MS));
   }

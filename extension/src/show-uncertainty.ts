@@ -1,7 +1,8 @@
 import type { Uncertainty } from '../../inference-server/src/contract/uncertainty.ts';
 import type { OhifHost } from '../ohif.d.ts';
+import { nextTask } from './in-turns.ts';
 import { LEVEL_COLOURS } from './uncertainty-levels.ts';
-import { isDrawnIn, loadDisplaySet, ShowError, viewportsWith } from './show-segmentation.ts';
+import { drawOverlays, isDrawnIn, loadDisplaySet, ShowError, viewportsWith } from './show-segmentation.ts';
 
 /** What of cornerstone, which OHIF keeps on `window`, gives access to voxels. */
 interface Cornerstone {
@@ -26,7 +27,10 @@ export async function showUncertainty(
   if (!segmentationService.getSegmentation(segmentationId)) {
     const reference = await loadDisplaySet(host, studyInstanceUid, referenceSeriesUid, signal);
     const segments = Object.fromEntries(map.levels.map((_, level) => [level + 1, { label: `${level + 1}`, active: false }]));
+    // OHIF's own work, in a task of its own
+    await nextTask();
     await segmentationService.createLabelmapForDisplaySet(reference, { segmentationId, label, segments });
+    await nextTask();
     try {
       await fillImages(map, reference.imageIds ?? [], segmentationService.getSegmentation(segmentationId)?.representationData?.Labelmap.imageIds ?? []);
     } catch (error) {
@@ -40,11 +44,15 @@ export async function showUncertainty(
   for (const viewportId of viewportsWith(host, tumourId)) {
     if (isDrawnIn(host, viewportId, segmentationId)) continue;
     complete = false;
+    if (segmentationService.getSegmentationRepresentations(viewportId, { segmentationId }).length > 0) continue;
     await segmentationService.addSegmentationRepresentation(viewportId, { segmentationId, type: 'Labelmap' });
     LEVEL_COLOURS.forEach((rgb, level) => segmentationService.setSegmentColor(viewportId, segmentationId, level + 1, [...rgb, 255]));
     segmentationService.setActiveSegmentation(viewportId, tumourId);
   }
-  if (!complete) segmentationService.setStyle({ segmentationId, type: 'Labelmap' }, { fillAlpha: 0.7, renderFill: true, renderOutline: false });
+  if (!complete) {
+    segmentationService.setStyle({ segmentationId, type: 'Labelmap' }, { fillAlpha: 0.7, renderFill: true, renderOutline: false });
+    drawOverlays();
+  }
   return complete;
 }
 

@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
-import { completeOverlay, loadDisplaySet, showSegmentation } from '../../../extension/src/show-segmentation.ts';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { completeOverlay, loadDisplaySet, showSegmentation, until } from '../../../extension/src/show-segmentation.ts';
 import { SEGMENTS } from '../../../inference-server/src/domain/label-map.ts';
 import type { OhifHost } from '../../../extension/ohif.d.ts';
 
@@ -31,6 +31,28 @@ describe('a stored series', () => {
   });
 });
 
+describe('waiting for the viewer', () => {
+  const waiting = (isThere: () => boolean) => until(isThere, () => new Error('too late'), new AbortController().signal);
+  beforeEach(() => { vi.useFakeTimers(); });
+  afterEach(() => { vi.useRealTimers(); });
+
+  it('ends after a while', async () => {
+    const refused = expect(waiting(() => false)).rejects.toThrow('too late');
+    await vi.advanceTimersByTimeAsync(10 * 60_000);
+    await refused;
+  });
+
+  it('goes on for as long as the reader looks at another tab, where nothing is drawn', async () => {
+    vi.stubGlobal('document', { hidden: true });
+    let drawn = false;
+    const shown = waiting(() => drawn);
+    await vi.advanceTimersByTimeAsync(10 * 60_000);
+    drawn = true;
+    await vi.advanceTimersByTimeAsync(1000);
+    await expect(shown).resolves.toBe(true);
+  });
+});
+
 describe('showing a segmentation', () => {
   it('stops, and touches no viewport, when the reader leaves the study', async () => {
     const { host, commands } = anEmptyViewer();
@@ -44,6 +66,9 @@ describe('showing a segmentation', () => {
 
 /** Viewports by their type, each with images of a series of the SEG's frame of reference; what is added to one is drawn at once. */
 function aLayout(types: Readonly<Record<string, 'orthographic' | 'stack'>>) {
+  const asked = vi.fn();
+  vi.stubGlobal('requestAnimationFrame', (next: () => void) => next());
+  vi.stubGlobal('window', { cornerstoneTools: { utilities: { segmentation: { triggerSegmentationRender: asked } } } });
   const drawn = new Map<string, Record<number, { color: readonly number[]; visible: boolean }>>();
   const layers: string[] = [];
   const host = {
@@ -63,20 +88,37 @@ function aLayout(types: Readonly<Record<string, 'orthographic' | 'stack'>>) {
     } },
     commandsManager: { runCommand: (name: string, { viewportId }: { viewportId: string }) => layers.push(`${name} ${viewportId}`) },
   } as unknown as OhifHost;
-  return { host, drawn, layers };
+  return { host, drawn, layers, asked };
 }
+afterEach(() => vi.unstubAllGlobals());
 
 describe('an overlay in a layout that fills bit by bit', () => {
-  it('comes into the viewports that lack it, in our colours, and without those parts that the reader hides', () => {
+  it('comes into the viewports that lack it, in our colours, and without those parts that the reader hides', async () => {
     const { host, drawn } = aLayout({ axial: 'orthographic', sagittal: 'orthographic' });
-    expect(completeOverlay(host, 'seg', '1.2.4', [2])).toBe(false);
-    expect(completeOverlay(host, 'seg', '1.2.4', [2])).toBe(true);
+    const complete = async () => {
+      const told: boolean[] = [];
+      for (let n = 0; n < 3; n++) {
+        told.push(completeOverlay(host, 'seg', '1.2.4', [2]));
+        await new Promise(resolve => setTimeout(resolve, 0));
+      }
+      return told;
+    };
+    expect(await complete(), 'added, coloured, drawn').toEqual([false, false, true]);
     const wanted = Object.fromEntries(SEGMENTS.map(({ number, rgb }) => [number, { color: [...rgb, 255], visible: number !== 2 }]));
     expect(Object.fromEntries(drawn)).toEqual({ axial: wanted, sagittal: wanted });
     drawn.delete('sagittal');
-    expect(completeOverlay(host, 'seg', '1.2.4', [2]), 'a viewport was filled anew').toBe(false);
-    expect(completeOverlay(host, 'seg', '1.2.4', [2])).toBe(true);
+    expect(await complete(), 'a viewport was filled anew').toEqual([false, false, true]);
     expect(drawn.get('sagittal')).toEqual(wanted);
+  });
+
+  it('is drawn anew once its colours have changed, and left alone once all is drawn', () => {
+    const { host, asked } = aLayout({ axial: 'orthographic' });
+    completeOverlay(host, 'seg', '1.2.4');
+    asked.mockClear();
+    completeOverlay(host, 'seg', '1.2.4');
+    expect(asked).toHaveBeenCalledOnce();
+    completeOverlay(host, 'seg', '1.2.4');
+    expect(asked).toHaveBeenCalledOnce();
   });
 
   it('is left to OHIF where a viewport shows single images', () => {

@@ -10,6 +10,8 @@ const at = { runId: 'r', studyInstanceUid: '1.2', referenceSeriesUid: '1.2.3', t
 function aViewer() {
   const imageIds = ['i3', 'i1', 'i2'];
   const voxels = new Map(imageIds.map(id => [`label of ${id}`, new Uint8Array(2)]));
+  vi.stubGlobal('window', {});
+  vi.stubGlobal('requestAnimationFrame', (next: () => void) => next());
   vi.stubGlobal('cornerstone', {
     cache: { getImage: (id: string) => voxels.has(id) ? { voxelManager: { getScalarData: () => voxels.get(id)! } } : undefined },
     metaData: { get: (_: 'instance', id: string) => ({ SOPInstanceUID: `1.2.3.${id.slice(1)}` }) },
