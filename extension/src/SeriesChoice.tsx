@@ -5,6 +5,7 @@ import type { Sequence } from '../../inference-server/src/domain/study.ts';
 import { signed } from './inference-api.ts';
 import { fill, formatPercent, MESSAGES } from './messages.ts';
 import { modelInUse } from './run-state.ts';
+import { kindIn, reasonIn } from './series-reasons.ts';
 import type { PanelProps } from './SegmentTumourPanel.tsx';
 
 type IdentifiedSeries = StudySeries['series'][number];
@@ -31,7 +32,7 @@ export function SeriesChoice({ state, language, onChooseSeries, folded }: PanelP
         const series = images.find(({ seriesInstanceUid }) => seriesInstanceUid === uidOf(sequence));
         const chosen = choice[sequence] !== undefined;
         // the last is what tells it from its likes, and the first to be read
-        const reasons = chosen ? [choice[sequence] ? messages.chosenByYou : messages.leftOutByYou] : series?.reasons ?? [];
+        const reasons = chosen ? [choice[sequence] ? messages.chosenByYou : messages.leftOutByYou] : (series?.reasons ?? []).map(reason => reasonIn(language, reason));
         const id = `cb-series-${sequence}`;
         return (
           <div key={sequence} className="cb-choice">
@@ -48,7 +49,7 @@ export function SeriesChoice({ state, language, onChooseSeries, folded }: PanelP
               ))}
             </select>
             <p id={`${id}-why`} className="cb-why" title={reasons.join('\n')}>
-              <span lang={chosen ? undefined : 'en'}>{[...reasons].reverse().join('; ')}</span>
+              {[...reasons].reverse().join(language === 'fr' ? ' ; ' : '; ')}
             </p>
           </div>
         );
@@ -56,7 +57,7 @@ export function SeriesChoice({ state, language, onChooseSeries, folded }: PanelP
       {unused.length > 0 && (
         <details className="cb-unused">
           <summary>{fill(unused.length === 1 ? messages.otherSeries.one : messages.otherSeries.many, { count: unused.length })}</summary>
-          <ul>{unused.map(one => <li key={one.seriesInstanceUid}>{describe(one)} <span lang="en">({one.kind}: {one.reasons.join('; ')})</span></li>)}</ul>
+          <ul>{unused.map(one => <li key={one.seriesInstanceUid}>{describe(one)} ({kindIn(language, one.kind)}{language === 'fr' && '\u00a0'}: {one.reasons.map(reason => reasonIn(language, reason)).join(language === 'fr' ? ' ; ' : '; ')})</li>)}</ul>
         </details>
       )}
     </details>
