@@ -7,10 +7,11 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { demoTruth } from '../../demo/src/make-demo-study.ts';
 import type { WindowRange } from '../../extension/src/link-windows.ts';
 import type { Run } from '../../inference-server/src/contract/runs.ts';
+import type { LabelMap } from '../../inference-server/src/domain/label-map.ts';
 import { accessibilityFaults } from '../support/axe.ts';
 import { findChromium, launchBrowser } from '../support/browser.ts';
 import { filesIn, writeDemoCopy } from '../support/demo-copy.ts';
-import { dice, paintedPixels, planeOf, projectedPixels } from '../support/overlay.ts';
+import { colourAt, dice, paintedPixels, pixelInside, planeOf, projectedPixels } from '../support/overlay.ts';
 import { readSegmentation } from '../support/read-segmentation.ts';
 
 const system = inject('system');
@@ -18,6 +19,7 @@ const chromium = findChromium();
 const PICTURES = 'test-output/viewer';
 const LOAD_MS = 180_000;
 const RUN_MS = 400_000;
+const OEDEMA = 2;
 const SEQUENCES = ['t1', 't1ce', 't2', 'flair'];
 const panel = '[data-cy="cerebloom-panel"]';
 const overlayShown = `${panel} button[aria-pressed="true"]:enabled`;
@@ -40,8 +42,10 @@ async function lastRun(study: string): Promise<Run> {
   return (await answer.json() as { runs: Run[] }).runs[0]!;
 }
 
-async function segOf(run: Run): Promise<Uint8Array> {
-  const [found] = await (await fetch(`${system.orthancUrl}/tools/lookup`, { method: 'POST', body: run.result!.segInstanceUid })).json() as { ID: string }[];
+const segOf = (run: Run): Promise<Uint8Array> => fromOrthanc(run.result!.segInstanceUid);
+
+async function fromOrthanc(instanceUid: string): Promise<Uint8Array> {
+  const [found] = await (await fetch(`${system.orthancUrl}/tools/lookup`, { method: 'POST', body: instanceUid })).json() as { ID: string }[];
   return new Uint8Array(await (await fetch(`${system.orthancUrl}/instances/${found!.ID}/file`)).arrayBuffer());
 }
 
@@ -56,6 +60,10 @@ describe.skipIf(!chromium)('the viewer', { timeout: RUN_MS + LOAD_MS }, () => {
   let browser: Browser;
   let page: Page;
   let study: string;
+  let truth: LabelMap;
+  let known: LabelMap | undefined;
+  /** What the run stored, read once. */
+  const storedLabels = async () => known ??= readSegmentation(await segOf(await lastRun(study)), truth.geometry);
   const faults: string[] = [];
   const foreign: string[] = [];
 
@@ -72,9 +80,11 @@ describe.skipIf(!chromium)('the viewer', { timeout: RUN_MS + LOAD_MS }, () => {
     mkdirSync(PICTURES, { recursive: true });
     const folder = join(system.home, 'viewer-study');
     study = await writeDemoCopy(folder, 'VIEWER');
+    truth = demoTruth();
     execFileSync('storescu', ['-aec', 'CEREBLOOM', '+sd', '127.0.0.1', String(system.dicomPort), folder]);
     browser = await launchBrowser(chromium!);
     page = await browser.newPage({ viewport: { width: 1440, height: 900 }, locale: 'en-GB' });
+    page.setDefaultTimeout(LOAD_MS);
     page.on('pageerror', error => {
       if (!isLateImageOfOhif(error)) faults.push(error.stack ?? error.message);
     });
@@ -87,6 +97,7 @@ describe.skipIf(!chromium)('the viewer', { timeout: RUN_MS + LOAD_MS }, () => {
   it('asks to sign in, and leads to the study', async () => {
     await page.goto(`${system.url}/cerebloom?StudyInstanceUIDs=${study}`);
     await picture('1-sign-in');
+    expect(await accessibilityFaults(page)).toEqual([]);
     await page.fill('input[name="token"]', system.token);
     await page.keyboard.press('Enter');
     await runState('idle');
@@ -145,8 +156,7 @@ describe.skipIf(!chromium)('the viewer', { timeout: RUN_MS + LOAD_MS }, () => {
     await page.mouse.move(1300, 600);
     await delay(2000);
     const without = await picture('4-result-hidden');
-    const truth = demoTruth();
-    const stored = readSegmentation(await segOf(await lastRun(study)), truth.geometry);
+    const stored = await storedLabels();
     for (const sequence of SEQUENCES) {
       const plane = await planeOf(page, `cerebloom-${sequence}`);
       const painted = paintedPixels(plane, withOverlay, without);
@@ -186,8 +196,15 @@ describe.skipIf(!chromium)('the viewer', { timeout: RUN_MS + LOAD_MS }, () => {
     const { centre } = (await lastRun(study)).result!.enhancingDiametersMm!;
     await expect.poll(async () => Math.abs((await planeOf(page, 'cerebloom-t1ce')).originMm[2] - centre![2])).toBeLessThan(1.5);
     await delay(1500);
-    await picture('4-result-outline');
+    const outlined = await picture('4-result-outline');
     await page.click('[data-cy="cerebloom-outline"]');
+    await delay(1500);
+    const filled = await picture('4-result-filled');
+    const plane = await planeOf(page, 'cerebloom-flair');
+    const inside = pixelInside(plane, await storedLabels(), OEDEMA, 6);
+    const saturation = (of: Buffer) => { const colour = colourAt(plane, of, inside); return Math.max(...colour) - Math.min(...colour); };
+    expect(saturation(outlined), 'the image itself, which is grey').toBeLessThan(4);
+    expect(saturation(filled)).toBeGreaterThan(20);
   });
 
   it('gives SEG, SR and a table as files, and the report as text', async () => {
@@ -198,8 +215,10 @@ describe.skipIf(!chromium)('the viewer', { timeout: RUN_MS + LOAD_MS }, () => {
     }
     const run = await lastRun(study);
     expect(files.seg!.equals(Buffer.from(await segOf(run)))).toBe(true);
-    expect(files.sr!.subarray(128, 132).toString()).toBe('DICM');
-    expect(files.csv!.toString()).toContain(`volume_total,${run.result!.volumesMl.total},mL`);
+    expect(files.sr!.equals(Buffer.from(await fromOrthanc(run.result!.srInstanceUid)))).toBe(true);
+    const table = files.csv!.toString().trimEnd().split('\r\n').map(row => row.split(','));
+    expect(table[0]).toEqual(['measurement', 'value', 'unit']);
+    for (const [name, volumeMl] of Object.entries(run.result!.volumesMl)) expect(table).toContainEqual([`volume_${name}`, String(volumeMl), 'mL']);
     await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
     await page.click('[data-cy="cerebloom-copy"]');
     await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toContain(`Whole tumour: ${run.result!.volumesMl.total.toFixed(1)} mL`);

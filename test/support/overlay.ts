@@ -48,17 +48,13 @@ export function paintedPixels({ x, y, width, height }: ViewportPlane, withOverla
 }
 
 /** Pixels of a viewport at which a label map has a label, `[row * width + column]`. @param mirrored left and right exchanged. */
-export function projectedPixels(plane: ViewportPlane, { geometry, labels }: LabelMap, mirrored = false): Uint8Array {
+export function projectedPixels(plane: ViewportPlane, map: LabelMap, mirrored = false): Uint8Array {
   const [columns, rows] = [Math.floor(plane.width), Math.floor(plane.height)];
-  const [slices, height, width] = geometry.shape;
   const mask = new Uint8Array(columns * rows);
+  const labelAt = labelsSeenIn(plane, map);
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) {
-      const across = mirrored ? columns - 1 - column : column;
-      const mm = [0, 1, 2].map(axis => plane.originMm[axis]! + (across + 0.5) * plane.rightMm[axis]! + (row + 0.5) * plane.downMm[axis]!);
-      const [k, j, i] = patientToVoxel(geometry, mm as unknown as Vec3).map(Math.round) as [number, number, number];
-      const inside = k >= 0 && k < slices && j >= 0 && j < height && i >= 0 && i < width;
-      mask[row * columns + column] = inside && labels[(k * height + j) * width + i]! > 0 ? 1 : 0;
+      mask[row * columns + column] = labelAt(mirrored ? columns - 1 - column : column, row) > 0 ? 1 : 0;
     }
   }
   return mask;
@@ -98,6 +94,38 @@ export function shareAlongBorder(mask: Uint8Array, of: Uint8Array, width: number
     }
   });
   return along / all;
+}
+
+/** The label that a pixel of a viewport shows, by column and row. */
+function labelsSeenIn({ originMm, rightMm, downMm }: ViewportPlane, { geometry, labels }: LabelMap): (column: number, row: number) => number {
+  const [slices, height, width] = geometry.shape;
+  const voxelAt = (column: number, row: number) =>
+    patientToVoxel(geometry, [0, 1, 2].map(axis => originMm[axis]! + (column + 0.5) * rightMm[axis]! + (row + 0.5) * downMm[axis]!) as unknown as Vec3);
+  const [first, across, down] = [voxelAt(0, 0), voxelAt(1, 0), voxelAt(0, 1)];
+  const place = (axis: 0 | 1 | 2, column: number, row: number) => Math.round(first[axis] + column * (across[axis] - first[axis]) + row * (down[axis] - first[axis]));
+  return (column, row) => {
+    const [k, j, i] = [place(0, column, row), place(1, column, row), place(2, column, row)];
+    return k >= 0 && k < slices && j >= 0 && j < height && i >= 0 && i < width ? labels[(k * height + j) * width + i]! : 0;
+  };
+}
+
+/** A pixel of a viewport inside a segment, as far as `marginPx` from its edge. @throws Error where there is none. */
+export function pixelInside(plane: ViewportPlane, map: LabelMap, segment: number, marginPx: number): { column: number; row: number } {
+  const around = [-marginPx, 0, marginPx];
+  const labelAt = labelsSeenIn(plane, map);
+  for (let row = marginPx; row < plane.height - marginPx; row++) {
+    for (let column = marginPx; column < plane.width - marginPx; column++) {
+      if (around.every(down => around.every(across => labelAt(column + across, row + down) === segment))) return { column, row };
+    }
+  }
+  throw new Error(`No pixel lies ${marginPx} pixels inside segment ${segment}`);
+}
+
+/** Red, green and blue, 0…255, of a pixel of a viewport in a picture of the page. */
+export function colourAt({ x, y }: ViewportPlane, picture: Buffer, { column, row }: { column: number; row: number }): number[] {
+  const { data, width } = PNG.sync.read(picture);
+  const at = ((Math.ceil(y) + row) * width + Math.ceil(x) + column) * 4;
+  return [...data.subarray(at, at + 3)];
 }
 
 export function dice(a: Uint8Array, b: Uint8Array): number {

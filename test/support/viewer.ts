@@ -33,15 +33,45 @@ export interface Overlap {
   readonly mirrored: number;
 }
 
-interface SlowScript { readonly source: string; readonly ms: number; readonly what: string }
+interface SlowScript { readonly source: string; readonly startMs: number; readonly ms: number; readonly what: string }
 
-/** In the page: notes the scripts of every frame that took over 50 ms (Long Animation Frames). */
+/** What the page notes of itself: scripts in long frames, and the times in which OHIF's services did what they were asked. */
+interface Noted {
+  readonly slowScripts: SlowScript[];
+  readonly hostCalls: { readonly startMs: number; readonly endMs: number }[];
+}
+
+/** In the page: notes the scripts of every frame that took over 50 ms (Long Animation Frames), and calls of OHIF's services and commands. */
 function keepFrames(): void {
-  interface Frame extends PerformanceEntry { readonly scripts: readonly { sourceURL: string; duration: number; invoker: string; sourceFunctionName: string }[] }
-  const slow: SlowScript[] = (window as unknown as { slowScripts: SlowScript[] }).slowScripts = [];
+  interface Frame extends PerformanceEntry { readonly scripts: readonly { sourceURL: string; startTime: number; duration: number; invoker: string; sourceFunctionName: string }[] }
+  type Methods = Record<string, unknown>;
+  const { slowScripts: slow, hostCalls } = Object.assign(window as unknown as Noted, { slowScripts: [], hostCalls: [] } satisfies Noted);
+  let depth = 0;
+  const watch = (owner: Methods, name: string) => {
+    const method = owner[name] as (...given: unknown[]) => unknown;
+    owner[name] = function watched(this: unknown, ...given: unknown[]) {
+      const startMs = performance.now();
+      depth++;
+      try {
+        return method.apply(this, given);
+      } finally {
+        const endMs = performance.now();
+        if (--depth === 0 && endMs - startMs > 1) hostCalls.push({ startMs, endMs });
+      }
+    };
+  };
+  const waiting = setInterval(() => {
+    const { services, commandsManager } = window as unknown as { services?: Record<string, Methods>; commandsManager?: Methods };
+    if (!services || !commandsManager) return;
+    clearInterval(waiting);
+    for (const owner of [...Object.values(services), commandsManager]) {
+      const names = [...Object.keys(owner), ...Object.getOwnPropertyNames(Object.getPrototypeOf(owner))];
+      for (const name of names) if (name !== 'constructor' && !name.startsWith('_') && typeof owner[name] === 'function') watch(owner, name);
+    }
+  }, 50);
   new PerformanceObserver(list => {
     for (const { scripts } of list.getEntries() as Frame[]) {
-      slow.push(...scripts.map(({ sourceURL, duration, invoker, sourceFunctionName }) => ({ source: sourceURL, ms: duration, what: `${invoker} ${sourceFunctionName}` })));
+      slow.push(...scripts.map(({ sourceURL, startTime, duration, invoker, sourceFunctionName }) => ({ source: sourceURL, startMs: startTime, ms: duration, what: `${invoker} ${sourceFunctionName}` })));
     }
   }).observe({ type: 'long-animation-frame', buffered: true });
 }
@@ -62,10 +92,11 @@ export class Viewer {
   }
 
   /** @param pictures name of the folder of `test-output` that screenshots go to. */
-  static async signIn(browser: Browser, system: RunningSystem, pictures: string, viewport = { width: 1440, height: 900 }): Promise<Viewer> {
+  static async signIn(browser: Browser, system: RunningSystem, pictures: string, viewport = { width: 1440, height: 900 }, locale = 'en-GB'): Promise<Viewer> {
     const folder = join('test-output', pictures);
     mkdirSync(folder, { recursive: true });
-    const page = await browser.newPage({ viewport, locale: 'en-GB' });
+    const page = await browser.newPage({ viewport, locale });
+    page.setDefaultTimeout(PATIENCE_MS);
     await page.addInitScript(keepFrames);
     await page.goto(`${system.url}/sign-in`);
     await page.fill('input[name="token"]', system.token);
@@ -129,21 +160,35 @@ export class Viewer {
     return this.page.evaluate(([command, given]) => { (window as unknown as OhifWindow).commandsManager.runCommand(command, given); }, [name, options] as const);
   }
 
-  /** The scripts of our plugins that took part in frames of over 50 ms, the longest first; what OHIF does when they call it counts too. */
+  /**
+   * The scripts of our plugins that took part in frames of over 50 ms, those with most work of ours first. What OHIF's services did while they
+   * were called is told apart; what cornerstone did counts as ours.
+   */
   async slowScripts(): Promise<string[]> {
-    const scripts = await this.page.evaluate(() => (window as unknown as { slowScripts: SlowScript[] }).slowScripts);
-    return scripts.filter(({ source }) => source.includes('/plugins/')).sort((a, b) => b.ms - a.ms).map(({ ms, what }) => `${ms.toFixed(0)} ms ${what}`);
+    const { slowScripts, hostCalls } = await this.page.evaluate(() => {
+      const { slowScripts, hostCalls } = window as unknown as Noted;
+      return { slowScripts, hostCalls };
+    });
+    return slowScripts.filter(({ source }) => source.includes('/plugins/')).map(({ startMs, ms, what }) => {
+      const hostMs = hostCalls.reduce((sum, call) => sum + Math.max(0, Math.min(call.endMs, startMs + ms) - Math.max(call.startMs, startMs)), 0);
+      return { ourMs: ms - hostMs, hostMs, what };
+    }).sort((a, b) => b.ourMs - a.ourMs).map(({ ourMs, hostMs, what }) => `${ourMs.toFixed(0)} ms (and OHIF ${hostMs.toFixed(0)}) ${what}`);
   }
 
   async picture(name: string): Promise<Buffer> {
     return this.page.screenshot({ path: join(this.pictures, `${name}.png`) });
   }
 
-  /** Pictures with and without the overlay, as soon as nothing moves on the page any more. */
-  async withAndWithout(name: string): Promise<{ shown: Buffer; hidden: Buffer }> {
+  /** A picture as soon as nothing moves on the page any more. */
+  async still(name: string): Promise<Buffer> {
     await this.page.mouse.move(5, 5);
     await this.page.locator('[data-sonner-toast]').first().waitFor({ state: 'detached', timeout: 30_000 }).catch(() => undefined);
-    const shown = await this.settled(name);
+    return this.settled(name);
+  }
+
+  /** Pictures with and without the overlay, as soon as nothing moves on the page any more. */
+  async withAndWithout(name: string): Promise<{ shown: Buffer; hidden: Buffer }> {
+    const shown = await this.still(name);
     await this.command('toggleTumourOverlay');
     const hidden = await this.settled(`${name}-hidden`);
     await this.command('toggleTumourOverlay');
