@@ -33,6 +33,15 @@ export interface Inference {
   readonly members: Record<Region, number | null> | null;
 }
 
+/** The input of the last run, for the next: new memory costs a page fault for every 4 kB. Null while one is in use, so that two never share it. */
+let spareInput: Float32Array | null = null;
+
+function takeInput(length: number): Float32Array {
+  const spare = spareInput;
+  spareInput = null;
+  return spare && spare.length >= length ? spare.subarray(0, length) : new Float32Array(length);
+}
+
 /** Runs the model over the brain, tile by tile, through one input buffer. @throws the signal's reason when aborted. */
 export async function inferTumour({ model, channels, view, box, brain, headVisible, onProgress, signal }: Options): Promise<Inference> {
   const { tiling, output } = model.manifest;
@@ -43,11 +52,14 @@ export async function inferTumour({ model, channels, view, box, brain, headVisib
   const geometry = gridOfBox(view.geometry, plan.low, plan.size);
   const agreement = mirrorings.length > 1 ? new Agreement(output) : null;
   const members = networksOf(model.manifest).length > 1 ? new Agreement(output) : null;
-  const result = (values: Float32Array): Inference => ({ probabilities: { kind: output.kind, geometry, values }, agreement: agreement?.dice ?? null, members: members?.dice ?? null });
+  const result = (values: Float32Array): Inference => {
+    spareInput = input;
+    return { probabilities: { kind: output.kind, geometry, values }, agreement: agreement?.dice ?? null, members: members?.dice ?? null };
+  };
 
   let done = 0;
   const tileVoxels = count(tiles[0]!.size);
-  const input = new Float32Array(channels.length * tileVoxels);
+  const input = takeInput(channels.length * tileVoxels);
   const infer = async ({ low, size, output: part }: Tile): Promise<Float32Array> => {
     let sum: Float32Array | null = null;
     let first: Uint8Array | null = null;

@@ -31,9 +31,30 @@ export function clipExtremes(volume: Volume): Volume {
 
 /** Whether every value is a number between the limits. A plain loop: with a call for each voxel this was a tenth of a run. */
 function within(voxels: Float32Array, floor: number, ceiling: number): boolean {
+  if (floor === 0 && areBelow(voxels, ceiling)) return true;
   for (let at = 0; at < voxels.length; at++) {
     const value = voxels[at]!;
     if (!(value >= floor && value <= ceiling)) return false;
   }
+  return true;
+}
+
+/**
+ * Whether all are between 0 and a ceiling, by their bit patterns: as whole numbers those of positive floats have the floats' order,
+ * negative ones are below 0 and NaN above all. Four at a time it takes half as long; −0, which is allowed, is left to the slower way.
+ */
+function areBelow(voxels: Float32Array, ceiling: number): boolean {
+  const bits = new Int32Array(voxels.buffer, voxels.byteOffset, voxels.length);
+  const nearest = Math.fround(ceiling);
+  const most = new Int32Array(Float32Array.of(nearest).buffer)[0]! - (nearest > ceiling ? 1 : 0);
+  let at = 0;
+  for (; at + 3 < bits.length; at += 4) {
+    const p = bits[at]!;
+    const q = bits[at + 1]!;
+    const r = bits[at + 2]!;
+    const s = bits[at + 3]!;
+    if ((p | q | r | s | (most - p) | (most - q) | (most - r) | (most - s)) < 0) return false;
+  }
+  for (; at < bits.length; at++) if (bits[at]! < 0 || bits[at]! > most) return false;
   return true;
 }

@@ -1,5 +1,6 @@
 import { voxelVolumeMl } from '../domain/geometry.ts';
 import type { LabelMap } from '../domain/label-map.ts';
+import { isEmpty } from './is-empty.ts';
 
 /** A run of tumour voxels in a row: columns [from, to). */
 interface Run {
@@ -34,6 +35,10 @@ export function lesionVolumesMl({ geometry, labels }: LabelMap): number[] {
     }
   };
   for (let k = 0; k < slices; k++) {
+    if (isEmpty(labels.subarray(k * rows * columns, (k + 1) * rows * columns))) {
+      firstOfRow.fill(runs.length, k * rows, (k + 1) * rows + 1);
+      continue;
+    }
     for (let j = 0; j < rows; j++) {
       const row = k * rows + j;
       firstOfRow[row] = runs.length;

@@ -1,5 +1,6 @@
 import { cross, dot, norm, scale, voxelToPatient, voxelVolumeMl, type Vec3, type VolumeGeometry } from '../domain/geometry.ts';
 import type { LabelMap } from '../domain/label-map.ts';
+import { isEmpty } from './is-empty.ts';
 import { lesionVolumesMl } from './lesions.ts';
 import type { Diameters, Measurements } from '../domain/run.ts';
 
@@ -14,6 +15,7 @@ export function measure(labelMap: LabelMap): Measurements {
   let [necrotic, edema, enhancing] = [0, 0, 0];
   const enhancingSlices: number[] = [];
   for (let slice = 0; slice < slices; slice++) {
+    if (isEmpty(labels.subarray(slice * rows * columns, (slice + 1) * rows * columns))) continue;
     const before = enhancing;
     for (let at = slice * rows * columns; at < (slice + 1) * rows * columns; at++) {
       const label = labels[at];

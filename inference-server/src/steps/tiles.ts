@@ -92,15 +92,18 @@ export function brainIn(brain: Uint8Array, { geometry: { shape }, start, strides
   const boxStrides: Vec3 = [size[1] * size[2], size[2], 1];
   for (let a = from[outer]; a < to[outer]; a++) {
     for (let block = from[2]; block < to[2]; block += BLOCK) {
-      const end = Math.min(to[2], block + BLOCK);
+      const length = Math.min(to[2], block + BLOCK) - block;
       for (let b = from[inner]; b < to[inner]; b++) {
-        const row = a * boxStrides[outer] + b * boxStrides[inner];
-        let source = start + (low[outer] + a) * strides[outer] + (low[inner] + b) * strides[inner] + (low[2] + block) * strides[2];
-        for (let target = row + block; target < row + end; target++, source += strides[2]) inside[target] = brain[source]!;
+        const source = start + (low[outer] + a) * strides[outer] + (low[inner] + b) * strides[inner] + (low[2] + block) * strides[2];
+        copyRow(brain, source, strides[2], inside, a * boxStrides[outer] + b * boxStrides[inner] + block, length);
       }
     }
   }
   return inside;
+}
+
+function copyRow(from: Uint8Array, source: number, stride: number, into: Uint8Array, target: number, length: number): void {
+  for (let n = 0, at = source; n < length; n++, at += stride) into[target + n] = from[at]!;
 }
 
 /** Sigma of the blending weights, as a part of the tile's side (Isensee 2021). */

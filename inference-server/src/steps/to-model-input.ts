@@ -24,32 +24,36 @@ export function toModelInput(
 }
 
 function gather(
-  voxels: Float32Array, { mean, perUnit, low: floor, high: ceiling, background }: Scaling, { geometry: { shape }, start, strides }: GridView,
+  voxels: Float32Array, scaling: Scaling, { geometry: { shape }, start, strides }: GridView,
   brain: Uint8Array | null, low: Vec3, size: Vec3, tile: Float32Array,
 ): void {
-  const from = (axis: 0 | 1 | 2) => Math.min(size[axis], Math.max(0, -low[axis]));
-  const to = (axis: 0 | 1 | 2) => Math.max(from(axis), Math.min(size[axis], shape[axis] - low[axis]));
-  if ([0, 1, 2].some(axis => from(axis as 0) > 0 || to(axis as 0) < size[axis]!)) tile.fill(background);
-  const [from2, to2, stride2] = [from(2), to(2), strides[2]];
+  const from = low.map((at, axis) => Math.min(size[axis]!, Math.max(0, -at))) as unknown as Vec3;
+  const to = low.map((at, axis) => Math.max(from[axis]!, Math.min(size[axis]!, shape[axis]! - at))) as unknown as Vec3;
+  if (from.some(at => at > 0) || to.some((at, axis) => at < size[axis]!)) tile.fill(scaling.background);
   const [outer, inner] = outerAxes(strides);
-  const [fromInner, toInner] = [from(inner), to(inner)];
   const tileStrides: Vec3 = [size[1] * size[2], size[2], 1];
-  for (let a = from(outer); a < to(outer); a++) {
-    for (let block = from2; block < to2; block += BLOCK) {
-      const end = Math.min(to2, block + BLOCK);
-      for (let b = fromInner; b < toInner; b++) {
-        let source = start + (low[outer] + a) * strides[outer] + (low[inner] + b) * strides[inner] + (low[2] + block) * stride2;
-        const row = a * tileStrides[outer] + b * tileStrides[inner];
-        for (let target = row + block; target < row + end; target++, source += stride2) {
-          const value = voxels[source]!;
-          if (value === 0 || (brain !== null && brain[source] === 0)) {
-            tile[target] = background;
-            continue;
-          }
-          const scaled = (value - mean) * perUnit;
-          tile[target] = scaled < floor ? floor : scaled > ceiling ? ceiling : scaled;
-        }
+  for (let a = from[outer]; a < to[outer]; a++) {
+    for (let block = from[2]; block < to[2]; block += BLOCK) {
+      const length = Math.min(to[2], block + BLOCK) - block;
+      for (let b = from[inner]; b < to[inner]; b++) {
+        const source = start + (low[outer] + a) * strides[outer] + (low[inner] + b) * strides[inner] + (low[2] + block) * strides[2];
+        gatherRow(voxels, source, strides[2], brain, scaling, tile, a * tileStrides[outer] + b * tileStrides[inner] + block, length);
       }
     }
+  }
+}
+
+/** The loop over voxels is a function of its own, which V8 compiles once; within others it was compiled anew in each run and given up again. */
+function gatherRow(
+  voxels: Float32Array, source: number, stride: number, brain: Uint8Array | null, { mean, perUnit, low, high, background }: Scaling, tile: Float32Array, target: number, length: number,
+): void {
+  for (let n = 0, at = source; n < length; n++, at += stride) {
+    const value = voxels[at]!;
+    if (value === 0 || (brain !== null && brain[at] === 0)) {
+      tile[target + n] = background;
+      continue;
+    }
+    const scaled = (value - mean) * perUnit;
+    tile[target + n] = scaled < low ? low : scaled > high ? high : scaled;
   }
 }

@@ -16,6 +16,18 @@ describe('clipping extreme values', () => {
     expect(clipExtremes(volume)).toBe(volume);
   });
 
+  it.each([0, 1, 2, 3])('looks at every voxel, %d from the end too', fromEnd => {
+    const geometry = aGrid([41, 41, 41]); // no multiple of four
+    const clipped = (value: number) => {
+      const voxels = Float32Array.from({ length: 41 ** 3 }, (_, at) => (at * 7) % 1000);
+      voxels[voxels.length - 1 - fromEnd] = value;
+      return clipExtremes({ geometry, voxels }).voxels.at(-1 - fromEnd);
+    };
+    expect([Number.NaN, -Number.NaN, -5, -Infinity, -0].map(clipped).map(value => value! + 0)).toEqual([0, 0, 0, 0, 0]);
+    expect([Infinity, 32767, 5100].map(clipped).every(value => value! > 4500 && value! < 5000)).toBe(true);
+    expect([0, 1e-40, 4000].map(clipped)).toEqual([0, Math.fround(1e-40), 4000]);
+  });
+
   it('cuts spikes to what is plausible, also many of them', () => {
     const { voxels } = clipExtremes(aVolume(Object.fromEntries(Array.from({ length: 300 }, (_, n) => [n * 11 + 5, 32767]))));
     expect(Math.max(...voxels)).toBeLessThan(5100);
