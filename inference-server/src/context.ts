@@ -23,7 +23,7 @@ import { WorkRepository } from './adapters/work-repository.ts';
 import { WorkerRepository } from './adapters/worker-repository.ts';
 import { type Config, databaseUrl, modelFolders, oidcClient } from './config.ts';
 import { PriorAlignment } from './flow/align-prior.ts';
-import type { ModelCatalogue, ReviewWriter, RunTraces, StudyDirectory } from './flow/ports.ts';
+import type { ArchiveDirectory, ModelCatalogue, ReviewWriter, RunTraces, StudyDirectory } from './flow/ports.ts';
 import { RunFollowers } from './flow/follow-runs.ts';
 import { QueueView } from './flow/queue-view.ts';
 import { StudyIndex } from './flow/study-index.ts';
@@ -50,7 +50,7 @@ export interface Context {
   readonly outbox: OutboxRepository;
   readonly pictures: PictureRepository;
   readonly orthanc: OrthancClient;
-  readonly studies: StudyDirectory;
+  readonly studies: StudyDirectory & ArchiveDirectory;
   readonly reviewWriter: ReviewWriter;
   readonly alignment: PriorAlignment;
   readonly mlflow: MlflowClient;

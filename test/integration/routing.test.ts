@@ -77,6 +77,31 @@ describe.skipIf(!hasOrthanc)('studies that arrive', () => {
     expect(await runsOf(study)).toHaveLength(1);
   });
 
+  it('are segmented again when they come again to an archive that lost them with their results, once', async () => {
+    const study = aSmallStudy('over DICOM');
+    const idOf = async () => (await (await fetch(`${orthanc.url}/tools/lookup`, { method: 'POST', body: study.uid })).json() as { ID: string }[])[0]!.ID;
+    await fetch(`${orthanc.url}/studies/${await idOf()}`, { method: 'DELETE' });
+    await sendTo(orthanc.url, allFiles(study));
+    const [newest, first] = await routed(study, 2);
+    expect([newest!.state, first!.state]).toEqual(['completed', 'superseded']);
+    expect(await modalities(orthanc.url, study)).toEqual(['MR', 'MR', 'MR', 'MR', 'SEG', 'SR']);
+
+    // a result that alone was deleted was not wanted
+    for (const uid of [newest!.result!.segSeriesUid, newest!.result!.srSeriesUid]) {
+      const [{ ID }] = await (await fetch(`${orthanc.url}/tools/lookup`, { method: 'POST', body: uid })).json() as [{ ID: string }];
+      await fetch(`${orthanc.url}/series/${ID}`, { method: 'DELETE' });
+    }
+    await server.stopGateway();
+    await server.startGateway();
+    await everythingJudged();
+    expect(await runsOf(study)).toHaveLength(2);
+
+    // who asks for it, wants it
+    const asked = await server.run({ studyInstanceUid: study.uid });
+    expect([asked.state, await modalities(orthanc.url, study)]).toEqual(['completed', ['MR', 'MR', 'MR', 'MR', 'SEG', 'SR']]);
+    expect((await server.request({ studyInstanceUid: study.uid })).status).toBe(200);
+  });
+
   it('are skipped with the reason when they lack a sequence, and segmented once it comes', async () => {
     const study = aSmallStudy('in parts');
     await sendTo(orthanc.url, [...study.series.t1, ...study.series.t1ce]);

@@ -261,6 +261,16 @@ export class OrthancClient implements StudySource, ResultStore, ResultRemover {
     return (await this.#find(uid, 'Series')).length > 0;
   }
 
+  /** When an image came here, ms since 1970; undefined where that is not known. */
+  async receivedAt(instance: InstanceUid): Promise<number | undefined> {
+    const [id] = await this.#find(instance, 'Instance');
+    const text = id === undefined ? undefined : await this.#request('GET', `/instances/${id}/metadata/ReceptionDate`);
+    // `20260301T101500`, UTC
+    const [, ...parts] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)/.exec(Buffer.from(text ?? []).toString()) ?? [];
+    const [year, month, day, hour, minute, second] = parts.map(Number);
+    return year === undefined ? undefined : Date.UTC(year, month! - 1, day, hour, minute, second);
+  }
+
   /** Whether the study is there. */
   async hasStudy(uid: StudyUid): Promise<boolean> {
     return this.#lookup(uid, 'Study').then(() => true, (error: unknown) => {

@@ -94,7 +94,18 @@ async function noteCandidates(trx: Transaction<Schema>, orthancStudyIds: readonl
   }
 }
 
-/** Inside the transaction that records the run. @throws when the content was decided meanwhile, so that its run is not recorded twice. */
-export async function recordDecision(trx: Transaction<Schema>, decision: NewDecision): Promise<void> {
-  await trx.insertInto('routing_decisions').values(decision).execute();
+/**
+ * Inside the transaction that records the run.
+ * @param instead the run of an earlier decision on the same content, which this one replaces.
+ * @throws when the content was decided meanwhile, so that its run is not recorded twice.
+ */
+export async function recordDecision(trx: Transaction<Schema>, decision: NewDecision, instead?: string): Promise<void> {
+  if (instead === undefined) {
+    await trx.insertInto('routing_decisions').values(decision).execute();
+    return;
+  }
+  const { study_uid, content_hash, rule, action, reason, run_id } = decision;
+  const replaced = await trx.updateTable('routing_decisions').set({ rule, action, reason, run_id }).where('study_uid', '=', study_uid).where('content_hash', '=', content_hash)
+    .where('run_id', '=', instead).returning('run_id').executeTakeFirst();
+  if (!replaced) throw new Error('Another gateway has decided on the study meanwhile');
 }

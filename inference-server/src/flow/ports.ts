@@ -7,7 +7,7 @@ import type { Manifest } from '../domain/manifest.ts';
 import type { RigidTransform } from '../domain/rigid-transform.ts';
 import type { DicomFile, Measurements } from '../domain/run.ts';
 import type { Series, Study } from '../domain/study.ts';
-import type { InstanceUid, StudyUid } from '../domain/uid.ts';
+import type { InstanceUid, SeriesUid, StudyUid } from '../domain/uid.ts';
 import type { Mask, Volume } from '../domain/volume.ts';
 
 /** Where a study comes from: Orthanc, or a folder of DICOM files. */
@@ -71,6 +71,11 @@ export interface StudyDirectory {
   studyHeader(uid: StudyUid): Promise<{
     readonly patientId: string; readonly responsiblePhysician: string | null; readonly scanner: string | null; readonly site: string | null;
   }>;
+}
+
+/** What else is in the archive. */
+export interface ArchiveDirectory {
+  hasSeries(uid: SeriesUid): Promise<boolean>;
 }
 
 /** The models that are installed. */

@@ -9,9 +9,9 @@ import { physicianPseudonym } from '../domain/physician.ts';
 import { newRunId } from '../domain/run-id.ts';
 import { PIPELINE_VERSION, type SegOn, type Trigger } from '../domain/run.ts';
 import type { Sequence, SeriesSelection, Study } from '../domain/study.ts';
-import type { StudyUid } from '../domain/uid.ts';
+import type { SeriesUid, StudyUid } from '../domain/uid.ts';
 import { selectSeries, type SeriesOverrides } from '../steps/select-series.ts';
-import type { ModelCatalogue, StudyDirectory } from './ports.ts';
+import type { ArchiveDirectory, ModelCatalogue, StudyDirectory } from './ports.ts';
 
 export interface RunRequest {
   readonly studyUid: StudyUid;
@@ -28,7 +28,7 @@ export interface RunRequest {
 }
 
 export interface RequestDeps {
-  readonly studies: StudyDirectory;
+  readonly studies: StudyDirectory & ArchiveDirectory;
   readonly models: ModelCatalogue;
   readonly runs: RunRepository;
   readonly pseudonyms: Pick<Pseudonyms, 'of' | 'place' | 'generation'>;
@@ -46,7 +46,7 @@ const SHARE_OF_ROUTING = 0.8;
 export type Also = (trx: Transaction<Schema>, run: RunRecord) => Promise<void>;
 
 /**
- * Finds out at once whether the study can be segmented, and queues it; the same work is never queued twice.
+ * Finds out at once whether the study can be segmented, and queues it; the same work is never queued twice while its result is there.
  * A study that can't be segmented leaves a failed run (skipped, where nobody but a rule asked), so that statistics know of it.
  * @throws StudyNotFoundError, ModelError, UpstreamError, UnavailableError QUEUE_FULL; RunRefusedError with the id of that run
  */
@@ -64,8 +64,14 @@ export async function requestRun(deps: RequestDeps, request: RunRequest, also?: 
   }
   const run = await newRun(deps, request, model, workOf(identityOf(study, selection.used, model), request.segOn ?? 'reference'), selection);
   const limit = deps.config.QUEUE_LIMIT * (request.trigger === 'routing' ? SHARE_OF_ROUTING : 1);
-  return deps.runs.enqueue(run, deps.now(), request.force, also, limit);
+  const answer = await deps.runs.enqueue(run, deps.now(), request.force, also, limit);
+  if (answer.created || also || await hasResult(deps.studies, answer.run)) return answer;
+  // it was deleted, or the archive was begun anew: who asks for it wants it
+  return deps.runs.enqueue(run, deps.now(), true, undefined, limit);
 }
+
+/** False for a run whose result is not in the archive any more. */
+export const hasResult = async (archive: ArchiveDirectory, { result }: RunRecord): Promise<boolean> => !result || archive.hasSeries(result.segSeriesUid as SeriesUid);
 
 /** Records that a study is not segmented, and why. */
 export async function refuseRun(

@@ -10,10 +10,10 @@ import type { Manifest } from '../domain/manifest.ts';
 import type { Sequence, Study } from '../domain/study.ts';
 import { InvalidUidError } from '../domain/uid.ts';
 import { selectSeries } from '../steps/select-series.ts';
-import { refuseRun, requestRun, type RequestDeps } from './request-run.ts';
+import { hasResult, refuseRun, requestRun, type RequestDeps } from './request-run.ts';
 
 export interface WatchDeps extends RequestDeps {
-  readonly orthanc: Pick<OrthancClient, 'changes' | 'lastChange' | 'studyOf' | 'studyIds' | 'studyHeaderById' | 'representativeTags'>;
+  readonly orthanc: Pick<OrthancClient, 'changes' | 'lastChange' | 'studyOf' | 'studyIds' | 'studyHeaderById' | 'representativeTags' | 'receivedAt'>;
   /** As they are now. */
   readonly rules: { current(): Promise<Routing> };
   readonly routings: RoutingRepository;
@@ -144,17 +144,20 @@ async function judge(deps: WatchDeps, { orthancStudyId }: Candidate): Promise<'u
   if (!header.stable) return 'unripe';
   const images = imagesOf(await deps.studies.findStudy(header.studyUid));
   const content = contentOfImages(images);
-  if (content === null || await routings.decision(header.studyUid, content)) return 'done';
+  if (content === null) return 'done';
+  const decision = await routings.decision(header.studyUid, content);
+  const lost = decision && await lostRun(deps, decision.run_id, images);
+  if (decision && lost === undefined) return 'done';
 
   const rule = firstRule(await deps.rules.current(), await orthanc.representativeTags(orthancStudyId));
   const name = rule?.name ?? 'none';
   const decided = { study_uid: header.studyUid, content_hash: content, rule: name, decided_at_ms: now() };
   const request = {
-    studyUid: header.studyUid, modelId: rule?.model, requires: rule?.requires, priority: rule?.priority ?? 0, force: false,
+    studyUid: header.studyUid, modelId: rule?.model, requires: rule?.requires, priority: rule?.priority ?? 0, force: lost !== undefined,
     trigger: 'routing', requestedBy: `rule ${name}`, destination: rule?.destination,
   } as const;
   const skip = (reason: string) => refuseRun(deps, request, images, { state: 'skipped', error: { code: 'NOT_ROUTED', message: reason } },
-    (trx, run) => recordDecision(trx, { ...decided, action: 'skip', reason, run_id: run.id }));
+    (trx, run) => recordDecision(trx, { ...decided, action: 'skip', reason, run_id: run.id }, lost));
   const tell = async (runId: string, outcome: 'success' | 'refused', detail: string) => {
     log.info({ runId, rule: name, detail }, outcome === 'success' ? 'study routed' : 'study skipped');
     await audit.write({ actor: request.requestedBy, role: null, address: null, action: 'run.request', object: runId, outcome, detail });
@@ -166,13 +169,25 @@ async function judge(deps: WatchDeps, { orthancStudyId }: Candidate): Promise<'u
     return 'done';
   }
   try {
-    const { run, created } = await requestRun(deps, request, (trx, { id }) => recordDecision(trx, { ...decided, action: 'segment', reason: '', run_id: id }));
+    const { run, created } = await requestRun(deps, request, (trx, { id }) => recordDecision(trx, { ...decided, action: 'segment', reason: '', run_id: id }, lost));
     await tell(run.id, 'success', created ? 'new' : 'known');
   } catch (error) {
     if (!(error instanceof RunRefusedError)) throw error;
     await tell(error.runId, 'refused', error.code);
   }
   return 'done';
+}
+
+/**
+ * A run that gave a result which is not there, while its images came again after it: to an archive that was begun anew, or
+ * from which the study had been deleted. Where the result alone was deleted, someone did not want it.
+ * @returns its id.
+ */
+async function lostRun({ runs, studies, orthanc }: WatchDeps, runId: string | null, images: Study): Promise<string | undefined> {
+  const run = runId === null ? undefined : await runs.find(runId);
+  if (!run?.result || run.finishedAt === null || await hasResult(studies, run)) return undefined;
+  const received = await orthanc.receivedAt(images.series[0]!.instances[0]!.uid);
+  return received !== undefined && received > Date.parse(run.finishedAt) ? run.id : undefined;
 }
 
 /** What decisions are remembered by; null for a study without images. */
