@@ -232,6 +232,19 @@ describe.skipIf(!hasOrthanc)('runs on a real Orthanc', () => {
       expect(proxy.seen.filter(request => request.endsWith('/file'))).toEqual([]);
       expect(readdirSync(join(server.home, 'pending'))).toEqual([]);
     });
+
+    it('stores a result later, without computing again, of which Orthanc took a part, and lets nobody cancel it meanwhile', async () => {
+      const half = JSON.stringify({ '00081198': { vr: 'SQ', Value: [{}] }, '00081199': { vr: 'SQ', Value: [{}] } });
+      proxy.answer(req => req.method === 'POST' && req.url!.startsWith('/dicom-web'), 200, half);
+      const run = await (await server.request({ studyInstanceUid: study.uid, force: true })).json() as Run;
+      await vi.waitFor(async () => expect(await server.get(run.id)).toMatchObject({ state: 'queued', stage: 'store' }), { timeout: 60_000, interval: 100 });
+      expect(await problemOf(await server.api(`/api/v1/runs/${run.id}/cancel`, { method: 'POST' }))).toMatchObject({ status: 409, code: 'RESULT_BEING_STORED' });
+      proxy.heal();
+      proxy.seen.length = 0;
+      expect((await server.ended(run.id)).state).toBe('completed');
+      expect(proxy.seen.filter(request => request.endsWith('/file'))).toEqual([]);
+      expect(await seriesInOrthanc()).toEqual(['MR', 'MR', 'MR', 'MR', 'SEG', 'SR']);
+    });
   });
 
 });

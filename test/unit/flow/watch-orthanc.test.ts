@@ -1,10 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openDatabase, type Database } from '../../../inference-server/src/adapters/database.ts';
 import type { Change } from '../../../inference-server/src/adapters/orthanc-client.ts';
+import { RunRepository } from '../../../inference-server/src/adapters/run-repository.ts';
 import { RoutingRepository } from '../../../inference-server/src/adapters/routing-repository.ts';
 import { StudyNotFoundError } from '../../../inference-server/src/domain/errors.ts';
 import { parseUid } from '../../../inference-server/src/domain/uid.ts';
 import { judgeDue, readFeed, type WatchDeps } from '../../../inference-server/src/flow/watch-orthanc.ts';
+import { aResult, nobodyListens } from '../../support/runs.ts';
+import { aSeries } from '../../support/series.ts';
 
 /** Orthanc's changes: rows by a number that only rises; those of a study go when the study does. */
 class Feed {
@@ -140,6 +143,39 @@ describe('the reader of Orthanc\'s changes', () => {
     await judgeDue({ ...deps, orthanc: { ...feed.orthanc, studyHeaderById } } as unknown as WatchDeps);
     expect(judged.sort()).toEqual(['bad', 'good']);
     expect(await told()).toEqual([]);
+  });
+
+  it('has a study segmented again whose images came again without their result, once; not where the result alone was deleted', async () => {
+    const runs = new RunRepository(db, nobodyListens);
+    const archive = { hasResult: true, receivedAt: 0 };
+    const study = { uid: '1.2.3', series: [{ ...aSeries('T1 post gad', { seriesDescription: 'T1 post gad' }), instances: [{ uid: '1.2.3.1', positionMm: null, instanceNumber: 1, sopClassUid: '' }] }] };
+    Object.assign(deps, {
+      runs, config: { QUEUE_LIMIT: 100 }, audit: { write: async () => {} }, pseudonyms: { of: () => 'p', place: () => 'p', generation: () => 1 },
+      models: { manifest: async () => ({ id: 'a-model', version: '1', requires: [] }) }, rules: { current: async () => ({ rules: [{ name: 'all', when: {}, action: 'segment', requires: [], priority: 0 }] }) },
+      studies: { findStudy: async () => study, studyHeader: async () => ({ patientId: 'x', responsiblePhysician: null, scanner: null, site: null }), hasSeries: async () => archive.hasResult },
+      orthanc: { ...feed.orthanc, studyHeaderById: async () => ({ studyUid: study.uid, stable: true }), representativeTags: async () => ({}), receivedAt: async () => archive.receivedAt },
+    });
+    const judgedRuns = async () => {
+      feed.arrives('s');
+      await readAll();
+      await judgeDue(deps);
+      return (await runs.list({ limit: 10 })).map(({ state }) => state);
+    };
+    const finish = async () => {
+      const run = (await runs.claim('w', 10_000, Date.now()))!;
+      await runs.finish(run.id, 'w', { state: 'completed', result: aResult(), secondsPerStage: {} }, Date.now());
+    };
+    expect(await judgedRuns()).toEqual(['queued']);
+    await finish();
+    expect(await judgedRuns()).toEqual(['completed']);
+    archive.hasResult = false;
+    expect(await judgedRuns()).toEqual(['completed']);
+    archive.receivedAt = Date.now() + 60_000;
+    expect(await judgedRuns()).toEqual(['queued', 'completed']);
+    expect(await judgedRuns()).toEqual(['queued', 'completed']);
+    archive.hasResult = true;
+    await finish();
+    expect(await judgedRuns()).toEqual(['completed', 'superseded']);
   });
 
   it('reads all of an index that was begun anew', async () => {
