@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stop as stopEsbuild } from 'esbuild';
@@ -26,9 +27,19 @@ const IMAGE = /^\/instances\/[^/]+\/file/;
 /** Images that the worker gets before the way to them is cut. */
 const FIRST_IMAGES = 60;
 
+const disk = mkdtempSync(join(tmpdir(), 'cerebloom-archive-'));
+const isSmall = (() => {
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=60m', 'tmpfs', disk], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false; // not root, or in a container that may not
+  }
+})();
+
 /** A real installation whose parts come and go, and a French reader with a tab for each study. */
 describe.skipIf(!chromium)('while a run is under way', { timeout: 2 * LOAD_MS }, () => {
-  const study = { first: aSmallStudy('during 1'), second: aSmallStudy('during 2'), earlier: aSmallStudy('during 0') };
+  const study = { first: aSmallStudy('during 1'), second: aSmallStudy('during 2'), third: aSmallStudy('during 3'), earlier: aSmallStudy('during 0') };
   const plugins = mkdtempSync(join(tmpdir(), 'cerebloom-plugins-'));
   let system: WholeSystem;
   let browser: Browser;
@@ -65,7 +76,7 @@ describe.skipIf(!chromium)('while a run is under way', { timeout: 2 * LOAD_MS },
     await buildPlugins(plugins);
     await stopEsbuild();
     system = await WholeSystem.start({
-      mlflow: false, env: { OHIF_DIR, PLUGINS_DIR: plugins, ORTHANC_PATIENCE_MS: '600000' },
+      mlflow: false, env: { OHIF_DIR, PLUGINS_DIR: plugins, ORTHANC_PATIENCE_MS: '600000' }, ...(isSmall && { orthanc: { settings: { StorageDirectory: disk } } }),
     });
     for (const each of Object.values(study)) await system.send(each);
     // what is known of the time a run takes comes from those before it
@@ -89,6 +100,8 @@ describe.skipIf(!chromium)('while a run is under way', { timeout: 2 * LOAD_MS },
     await browser?.close();
     await system?.stop();
     rmSync(plugins, { recursive: true, force: true });
+    if (isSmall) execFileSync('umount', ['--lazy', disk]);
+    rmSync(disk, { recursive: true, force: true });
   });
 
   it('each tab tells the place of its study in the queue, and the time left', async () => {
@@ -204,6 +217,60 @@ describe.skipIf(!chromium)('while a run is under way', { timeout: 2 * LOAD_MS },
     const [run] = await runsOf(study.second);
     expect(run!.review).toMatchObject({ decision: 'edited' });
     await picture(second, '9-corrected');
+  });
+
+  it('corrections of a result that was deleted meanwhile are saved once it has been made again', async () => {
+    const editing = `${panel} [data-cy="cerebloom-editing"]`;
+    await second.click('[data-cy="cerebloom-undo"]');
+    await second.click('[data-cy="cerebloom-edit"]:enabled');
+    await second.waitForSelector(`${editing} [data-cy="draw-enhancing"]`, { timeout: LOAD_MS });
+    await drag(second, 'cerebloom-t1ce', [0.35, 0.3], [0.45, 0.3]);
+    await second.waitForSelector(`${editing}[data-changed="true"][data-kept="true"]`, { timeout: LOAD_MS });
+    const [before] = await runsOf(study.second);
+    await remove(before!.result!.segSeriesUid);
+    await second.click('[data-cy="cerebloom-save"]');
+    await problem(second, 'RESULT_NOT_FOUND');
+    expect(await accessibilityFaults(second, panel)).toEqual([]);
+    await picture(second, '10-result-deleted-while-editing');
+    await second.click('[data-cy="cerebloom-save-on-new"]');
+    await second.waitForSelector(`${panel} [data-cy="cerebloom-review"][data-decision="edited"]`, { timeout: LOAD_MS });
+    const [after] = await runsOf(study.second);
+    expect(after!.id).not.toBe(before!.id);
+    expect(after!.review!.result!.volumesMl.enhancing).toBeGreaterThan(after!.result!.volumesMl.enhancing);
+    await second.waitForSelector(shown, { timeout: LOAD_MS });
+    await picture(second, '10-corrected-on-new-result');
+  });
+
+  it.skipIf(!isSmall)('an archive that is full is told so, and the study is segmented once there is space', async () => {
+    await open(first, study.third);
+    const ballast = join(disk, 'ballast');
+    const { bavail, bsize } = statfsSync(disk);
+    writeFileSync(ballast, Buffer.alloc(bavail * bsize));
+    await first.click('[data-cy="SegmentTumour"]');
+    await problem(first, 'ORTHANC_REFUSED');
+    await says(first, `${panel} [data-cy="cerebloom-problem"]`, 'elle est peut-être pleine');
+    expect(await accessibilityFaults(first, panel)).toEqual([]);
+    await picture(first, '11-archive-full');
+    rmSync(ballast);
+    await first.click('[data-cy="cerebloom-segment"]');
+    await state(first, 'completed');
+  });
+
+  it('a study that was deleted meanwhile is told so, while it is segmented and when it is asked for', async () => {
+    await open(second, study.first);
+    await second.locator(`${panel} .cb-series > summary`).click();
+    // another choice of series is another run
+    await second.selectOption('[data-cy="cb-series-t2"]', '');
+    holdImages();
+    await second.click('[data-cy="cerebloom-segment"]');
+    await state(second, 'running');
+    await remove(study.first.uid);
+    system.orthancProxy.heal();
+    await problem(second, 'STUDY_NOT_FOUND');
+    await picture(second, '12-study-deleted');
+    await second.click('[data-cy="cerebloom-segment"]');
+    await problem(second, 'STUDY_NOT_FOUND');
+    expect(await accessibilityFaults(second, panel)).toEqual([]);
   });
 
   it('no part of the viewer fails', () => {
