@@ -21,15 +21,17 @@ interface Options {
   readonly brain: Uint8Array;
   /** Whether voxels outside the brain can be other than 0, so that the mask has to be looked at for each. */
   readonly headVisible: boolean;
+  /** Of which answers it is to be seen how far they agree; it takes a tenth of all that is done besides the network. */
+  readonly compare: { readonly mirrored: boolean; readonly networks: boolean };
   readonly onProgress: (progress: number) => void;
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface Inference {
   readonly probabilities: TumourProbabilities;
-  /** Dice between the answers to the mirrored images; null where the model looks at one image only. */
+  /** Dice between the answers to the mirrored images; null where the model looks at one image only, or it was not asked for. */
   readonly agreement: Record<Region, number | null> | null;
-  /** Dice between the answers of the networks; null for a single one. */
+  /** Dice between the answers of the networks; null for a single one, or where it was not asked for. */
   readonly members: Record<Region, number | null> | null;
 }
 
@@ -43,15 +45,15 @@ function takeInput(length: number): Float32Array {
 }
 
 /** Runs the model over the brain, tile by tile, through one input buffer. @throws the signal's reason when aborted. */
-export async function inferTumour({ model, channels, view, box, brain, headVisible, onProgress, signal }: Options): Promise<Inference> {
+export async function inferTumour({ model, channels, view, box, brain, headVisible, compare, onProgress, signal }: Options): Promise<Inference> {
   const { tiling, output } = model.manifest;
   const plan = planTiles(tiling, box);
   const tiles = plan.tiles.filter(tile => touchesBrain(brain, view, tile.output.low, tile.output.size));
   const mirrorings = mirroringsOf(model.manifest);
   const runs = tiles.length * mirrorings.length;
   const geometry = gridOfBox(view.geometry, plan.low, plan.size);
-  const agreement = mirrorings.length > 1 ? new Agreement(output) : null;
-  const members = networksOf(model.manifest).length > 1 ? new Agreement(output) : null;
+  const agreement = compare.mirrored && mirrorings.length > 1 ? new Agreement(output) : null;
+  const members = compare.networks && networksOf(model.manifest).length > 1 ? new Agreement(output) : null;
   const result = (values: Float32Array): Inference => {
     spareInput = input;
     return { probabilities: { kind: output.kind, geometry, values }, agreement: agreement?.dice ?? null, members: members?.dice ?? null };

@@ -28,7 +28,7 @@ const MARGIN_MM = 4;
 
 /**
  * A study without a sequence that the model requires: `refuse` it, as a patient's; `withhold` an answer that can't be relied on;
- * `show` whatever the model answers, to learn from it.
+ * `show` whatever the model answers, to learn from it (then all is looked at that a confidence can rest on).
  */
 export type Incomplete = 'refuse' | 'withhold' | 'show';
 
@@ -148,7 +148,7 @@ export async function segmentPrepared(
       const voxels = onGrid[sequence]?.voxels;
       return voxels ? { voxels, scaling: scalingOf(voxels, grid.shape, box, visible, manifest.normalisation) } : null;
     }),
-    box: viewBox,
+    box: viewBox, compare: { mirrored: incomplete === 'show' || weighs(manifest, 'agreement'), networks: incomplete === 'show' || weighs(manifest, 'members') },
     onProgress: progress => onProgress('infer', progress),
   });
   const labelled = (of: TumourProbabilities) => {
@@ -170,6 +170,9 @@ export async function segmentPrepared(
     probabilities, seen, missing, reference, brainFoundBy: stripped ? ALREADY_STRIPPED : brainExtractor.name,
   };
 }
+
+/** Whether the confidence rests on such evidence at all. */
+const weighs = ({ calibration }: Manifest, term: 'agreement' | 'members'): boolean => calibration !== undefined && Object.values(calibration.dice).some(formula => formula[term] > 0);
 
 const isUnreliable = ({ overall, calibrated = false, regions }: Confidence): boolean => calibrated && regions.wt !== null && overall < LEAST_EXPECTED_DICE;
 

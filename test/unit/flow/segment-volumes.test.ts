@@ -223,4 +223,14 @@ describe('segmenting volumes', () => {
       expect(patientToVoxel(AXIAL, end)[0]).toBeCloseTo(measurements.enhancingDiameters!.slice);
     }
   });
+
+  it('compares the answers to mirrored images where the confidence rests on it, or where it is to be learnt from', async () => {
+    const weighing = aCalibration(1);
+    const flips = ['', 'L'];
+    const seenWith = async (changes: Partial<Manifest>, incomplete?: Incomplete) => (await segment({ flips, ...changes }, study(), { incomplete })).seen.agreement;
+    expect(await seenWith({})).toBeNull();
+    expect(await seenWith({ calibration: weighing })).toBeNull();
+    expect(await seenWith({ calibration: { ...weighing, dice: { ...weighing.dice, tc: { ...weighing.dice.tc, agreement: 0.5 } } } })).toEqual({ wt: 1, tc: 1, et: 1 });
+    expect(await seenWith({}, 'show')).toEqual({ wt: 1, tc: 1, et: 1 });
+  });
 });
