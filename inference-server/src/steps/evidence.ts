@@ -2,7 +2,7 @@ import { norm, type Vec3 } from '../domain/geometry.ts';
 import type { Manifest } from '../domain/manifest.ts';
 import { SEQUENCES, type Sequence } from '../domain/study.ts';
 import type { Volume } from '../domain/volume.ts';
-import type { Box, GridView } from './model-grid.ts';
+import { inMemoryOrder, type Box, type GridView } from './model-grid.ts';
 
 /** What the images themselves say of whether they are what they are taken for; −1…1 each, null where a sequence is missing. */
 export interface InputEvidence {
@@ -87,9 +87,6 @@ export function inputEvidence(
     lengthOverWidth: extentAlong('AP') / extentAlong('LR'), lengthOverHeight: extentAlong('AP') / extentAlong('SI'), correlations, skewness, edges, symmetry: correlation(pairs, ...(mirrored as unknown as [number, number, number, number, number])),
   };
 }
-
-/** The axes of a view, that with the largest steps in memory first. */
-const inMemoryOrder = (strides: Vec3) => ([0, 1, 2] as const).toSorted((a, b) => Math.abs(strides[b]) - Math.abs(strides[a])) as [0 | 1 | 2, 0 | 1 | 2, 0 | 1 | 2];
 
 /** On means of cubes, so that noise leaves edges alone; where a whole cube is brain. */
 function edgeCorrelations(

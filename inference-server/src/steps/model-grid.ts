@@ -59,6 +59,9 @@ export const BLOCK = 64;
 /** The order of the two slower model axes for such loops. */
 export const outerAxes = (strides: Vec3): readonly [0 | 1, 0 | 1] => (Math.abs(strides[0]) === 1 ? [1, 0] : [0, 1]);
 
+/** The axes of a view, that with the largest steps in memory first. */
+export const inMemoryOrder = (strides: Vec3) => ([0, 1, 2] as const).toSorted((a, b) => Math.abs(strides[b]) - Math.abs(strides[a])) as [0 | 1 | 2, 0 | 1 | 2, 0 | 1 | 2];
+
 /** Whether a model can read this grid as it is: axes along its directions (in any order), voxels of its size. */
 export function fitsModel(grid: VolumeGeometry, { axes, spacingMm }: Pick<Manifest, 'axes' | 'spacingMm'>): boolean {
   const { stepsMm } = viewAlong(grid, axes).geometry;

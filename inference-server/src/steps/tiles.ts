@@ -1,6 +1,7 @@
 import type { Vec3 } from '../domain/geometry.ts';
 import type { Manifest } from '../domain/manifest.ts';
-import { BLOCK, outerAxes, type Box, type GridView } from './model-grid.ts';
+import { isEmpty } from './is-empty.ts';
+import { BLOCK, inMemoryOrder, outerAxes, type Box, type GridView } from './model-grid.ts';
 
 /** One run of the network. All voxels are of the view and may lie outside it. */
 export interface Tile {
@@ -69,15 +70,17 @@ function overlapping(size: Vec3, overlap: number, low: Vec3, extent: Vec3): Tile
   return { tiles, low: first, size: each(axis => last[axis] - first[axis] + size[axis]), blended: true };
 }
 
-/** Whether any voxel of the brain lies in a box of the view. @param brain 1 inside, on the view's grid. */
+/** Whether any voxel of the brain lies in a box of the view, looked for along memory. @param brain 1 inside, on the view's grid. */
 export function touchesBrain(brain: Uint8Array, { geometry: { shape }, start, strides }: GridView, low: Vec3, size: Vec3): boolean {
-  const from = (axis: 0 | 1 | 2) => Math.max(0, low[axis]);
-  const to = (axis: 0 | 1 | 2) => Math.min(shape[axis], low[axis] + size[axis]);
-  const [outer, inner] = outerAxes(strides);
-  for (let a = from(outer); a < to(outer); a++) {
-    for (let b = from(inner); b < to(inner); b++) {
-      const row = start + a * strides[outer] + b * strides[inner];
-      for (let c = from(2); c < to(2); c++) if (brain[row + c * strides[2]] === 1) return true;
+  const from = each(axis => Math.max(0, low[axis]));
+  const to = each(axis => Math.min(shape[axis], low[axis] + size[axis]));
+  const [slow, middle, fast] = inMemoryOrder(strides);
+  if (to[fast] <= from[fast]) return false;
+  for (let a = from[slow]; a < to[slow]; a++) {
+    for (let b = from[middle]; b < to[middle]; b++) {
+      const row = start + a * strides[slow] + b * strides[middle];
+      const [one, other] = [row + from[fast] * strides[fast], row + (to[fast] - 1) * strides[fast]];
+      if (!isEmpty(brain.subarray(Math.min(one, other), Math.max(one, other) + 1))) return true;
     }
   }
   return false;
@@ -127,14 +130,20 @@ export function blendTile(
     for (let b = 0; b < size[1]; b++) {
       const weightOfRow = w0[a]! * w1[b]!;
       const row = ((low[0] - plan.low[0] + a) * plan.size[1] + low[1] - plan.low[1] + b) * plan.size[2] + low[2] - plan.low[2];
-      for (let c = 0; c < size[2]; c++) weights[row + c]! += weightOfRow * w2[c]!;
-      for (let channel = 0; channel < channels; channel++) {
-        const target = channel * planCount + row;
-        const source = channel * tileCount + (a * size[1] + b) * size[2];
-        for (let c = 0; c < size[2]; c++) sums[target + c]! += weightOfRow * w2[c]! * answer[source + c]!;
-      }
+      const source = (a * size[1] + b) * size[2];
+      addWeights(weights, row, w2, weightOfRow);
+      for (let channel = 0; channel < channels; channel++) addWeighted(sums, channel * planCount + row, answer, channel * tileCount + source, w2, weightOfRow);
     }
   }
+}
+
+function addWeights(into: Float32Array, target: number, weights: Float32Array, scale: number): void {
+  for (let n = 0; n < weights.length; n++) into[target + n]! += scale * weights[n]!;
+}
+
+/** Rows are added in functions of their own, which V8 compiles once. */
+function addWeighted(into: Float32Array, target: number, values: Float32Array, source: number, weights: Float32Array, scale: number): void {
+  for (let n = 0; n < weights.length; n++) into[target + n]! += scale * weights[n]! * values[source + n]!;
 }
 
 /** Turns the sums of `blendTile` into means, in place; voxels that no tile covered stay 0. */

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { patientToVoxel, voxelCount, voxelToPatient, type Vec3, type VolumeGeometry } from '../../../inference-server/src/domain/geometry.ts';
 import type { Manifest } from '../../../inference-server/src/domain/manifest.ts';
 import { viewAlong, type GridView } from '../../../inference-server/src/steps/model-grid.ts';
-import { brainIn } from '../../../inference-server/src/steps/tiles.ts';
+import { brainIn, touchesBrain } from '../../../inference-server/src/steps/tiles.ts';
 import { toModelInput } from '../../../inference-server/src/steps/to-model-input.ts';
 
 /** Longer than the blocks that are read at a time along one axis, and along the others shorter. */
@@ -58,6 +58,15 @@ describe('the brain in a box', () => {
         return at === null ? 0 : brain[at];
       });
       expect([...brainIn(brain, view, low, size)]).toEqual(expected);
+    }), { numRuns: 60 });
+  });
+
+  it('is met by the box wherever one of its voxels lies in it', () => {
+    fc.assert(fc.property(AnyCase, fc.nat(839), ({ grid, view, low, size }, voxel) => {
+      const brain = new Uint8Array(voxelCount(grid));
+      brain[voxel] = 1;
+      const inside = [...voxelsOf(low, size)].some(at => sourceOf(grid, view, at) === voxel);
+      expect(touchesBrain(brain, view, low, size)).toBe(inside);
     }), { numRuns: 60 });
   });
 });
