@@ -104,6 +104,7 @@ function refuseOpenDoor({ HOST, AUTH }: Config): void {
   }
 }
 
+process.umask(0o077); // what is written is this user's only
 try {
   const config = readConfig(process.env);
   refuseOpenDoor(config);

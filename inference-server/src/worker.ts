@@ -8,6 +8,7 @@ import { openContext, pendingFolder } from './context.ts';
 import { keepWorker } from './flow/keep-worker.ts';
 
 /** The keeper: holds the lease, watches for cancellation and time, and replaces the computing process when it dies. */
+process.umask(0o077); // what is written is this user's only
 try {
   const config = readConfig(process.env);
   const stopping = new AbortController();
