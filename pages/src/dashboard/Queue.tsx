@@ -49,7 +49,7 @@ function HealthLine({ health: { status, checks } }: { readonly health: Health })
   return (
     <p className="health" data-status={status}>
       {words.health[status]}
-      {down.map(([part, { detail }]) => <span key={part} className="quiet">{fill(words.partDown, { part: words.healthParts[part as keyof Health['checks']], detail: detail ?? '' })}</span>)}
+      {down.map(([part, { detail }]) => <span key={part} className="quiet" title={detail ?? undefined}>{words.partDown[part as keyof Health['checks']]}</span>)}
     </p>
   );
 }
