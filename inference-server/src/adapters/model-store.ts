@@ -185,11 +185,15 @@ function matched(manifest: Manifest, given: readonly Uint8Array[]): Uint8Array[]
 
 export const sha256Of = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
+/** Control characters that no JSON file has. */
+const BINARY = /[\0-\x08]/;
+
 /** @param source for messages. @throws ModelError `MODEL_INVALID` that names every bad field. */
 export function parseManifest(text: string, source: string): Manifest {
   let json: unknown;
+  if (BINARY.test(text.slice(0, 200))) throw new ModelError('MODEL_INVALID', `${source} is no text: give the ONNX file first, and its manifest after --manifest`);
   try {
-    json = JSON.parse(text);
+    json = JSON.parse(text.replace(/^\uFEFF/, '')); // editors on Windows begin a file with this mark
   } catch (cause) {
     throw new ModelError('MODEL_INVALID', `${source} is not JSON`, cause);
   }

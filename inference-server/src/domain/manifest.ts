@@ -44,7 +44,7 @@ const Tiling = z.discriminatedUnion('kind', [
 const Output = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('regions').describe('one logit per nested region; sigmoid'),
-    order: z.array(z.enum(['wt', 'tc', 'et'])).length(3).refine(order => new Set(order).size === 3, 'must name each region once'),
+    order: z.array(z.enum(['wt', 'tc', 'et'])).refine(order => order.length === 3 && new Set(order).size === 3, 'must name each of wt, tc and et once; networks of fewer regions are not supported'),
     activation: z.enum(['logits', 'probabilities']),
   }),
   z.strictObject({
@@ -72,7 +72,7 @@ const ManifestFields = z.strictObject({
   id: z.string().regex(/^[a-z0-9][a-z0-9-]{1,63}$/),
   version: z.string().regex(/^\d+\.\d+\.\d+$/),
   title: z.string().min(1),
-  channels: z.array(z.enum(SEQUENCES)).min(1).max(4).refine(areDifferent, 'must name each sequence once').describe('order of the input channels'),
+  channels: z.array(z.enum(SEQUENCES, 'must be t1, t1ce, t2 or flair: other sequences are not supported')).min(1).refine(areDifferent, 'must name each sequence once').describe('order of the input channels'),
   requires: z.array(z.enum(SEQUENCES)).describe('sequences without which the model must not run; a missing other one is an all-zero channel'),
   axes: z.tuple([Axis, Axis, Axis]).refine(areOneOfEach, 'must be one of L and R, one of P and A, one of S and I, in the order of the input').describe('patient direction in which each spatial input axis increases, slowest axis first'),
   spacingMm: z.tuple([Positive, Positive, Positive]),

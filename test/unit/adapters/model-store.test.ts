@@ -128,3 +128,18 @@ describe('reading a manifest', () => {
     expect(() => parseManifest('{', 'm.json')).toThrow(expect.objectContaining({ code: 'MODEL_INVALID' }));
   });
 });
+
+describe('a manifest file', () => {
+  const text = JSON.stringify(aManifest(NETWORK));
+  it('may begin with the mark that editors on Windows write', () => {
+    expect(parseManifest(`\uFEFF${text}`, 'm.json').id).toBe('test-model');
+  });
+
+  it('is not the model itself, and says what was given in its place without showing its bytes', () => {
+    expect(() => parseManifest(Buffer.from(NETWORK).toString('utf8'), 'model.onnx')).toThrow(/^model\.onnx is no text: give the ONNX file first, and its manifest after --manifest$/);
+  });
+
+  it('that is no JSON is named', () => {
+    expect(() => parseManifest(text.slice(1), 'm.json')).toThrow(/^m\.json is not JSON/);
+  });
+});

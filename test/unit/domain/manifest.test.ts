@@ -44,6 +44,8 @@ describe('a manifest that contradicts itself', () => {
     ['quantiles the wrong way round', { normalisation: { kind: 'z-score-trimmed', quantiles: [0.95, 0.05] } }, 'normalisation.quantiles', /smaller one first/],
     ['a largest size that the network can not take', { tiling: { ...whole, maxSize: [192, 200, 192] } }, 'tiling.maxSize', /multiples of multipleOf/],
     ['an answer beyond the tile', { tiling: { ...inner, outputOffset: [10, 21, 10] } }, 'tiling.outputOffset', /within the tile/],
+    ['one region only', { output: { kind: 'regions', order: ['wt'], activation: 'logits' } }, 'output.order', /each of wt, tc and et once; networks of fewer regions are not supported/],
+    ['a sequence that is not known', { channels: ['t1', 't1ce', 't2', 'flair', 'adc'] }, 'channels.4', /must be t1, t1ce, t2 or flair/],
     ['classes without a background', { output: { kind: 'classes', order: ['necrotic', 'edema', 'enhancing'], activation: 'logits' } }, 'output.order', /background/],
     ['classes without a tumour', { output: { kind: 'classes', order: ['background', 'background'], activation: 'logits' } }, 'output.order', /at least one of necrotic, edema and enhancing/],
   ])('by %s is refused at that field', (_, changes, path, words) => {
