@@ -9,6 +9,7 @@ import { OverlayControls } from './OverlayControls.tsx';
 import { Result } from './Result.tsx';
 import { Review } from './Review.tsx';
 import { SeriesChoice } from './SeriesChoice.tsx';
+import { reasonIn } from './series-reasons.ts';
 import { explain, fill, formatDuration, MESSAGES } from './messages.ts';
 import type { Language } from './messages.ts';
 import { modelInUse, runState } from './run-state.ts';
@@ -68,7 +69,7 @@ export function SegmentTumourPanel(props: PanelProps) {
           )}
           {ended?.state === 'cancelled' && <p className="cb-note" role="status">{messages.cancelled}</p>}
           {ended?.state === 'superseded' && <p className="cb-note" role="status">{messages.superseded}</p>}
-          {ended?.state === 'skipped' && <p className="cb-note">{messages.skipped}{ended.error && `: ${ended.error.message}`}</p>}
+          {ended?.state === 'skipped' && <p className="cb-note">{messages.skipped}{ended.error && `${language === 'fr' ? '\u00a0: ' : ': '}${reasonIn(language, ended.error.message)}`}</p>}
           <SeriesChoice {...props} folded={Boolean(ended?.result)} />
           <ModelChoice {...props} />
           {mayDiffer && typicalSeconds !== null && <p className="cb-note" data-cy="cerebloom-estimate">{fill(messages.estimate, { time: formatDuration(language, typicalSeconds) })}</p>}

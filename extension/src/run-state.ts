@@ -4,7 +4,7 @@ import type { Priors, PriorRegistration, PriorResult } from '../../inference-ser
 import type { Uncertainty } from '../../inference-server/src/contract/uncertainty.ts';
 import type { StudySeries } from '../../inference-server/src/contract/studies.ts';
 import { resultInForce } from './reviewed-result.ts';
-import type { Sequence } from '../../inference-server/src/domain/study.ts';
+import { SEQUENCES, type Sequence } from '../../inference-server/src/domain/study.ts';
 
 /** A failure as the panel shows it: `code` chooses our words, `detail` are the server's. */
 export interface Failure {
@@ -159,6 +159,16 @@ export function runState({ run, refusal, requesting }: PanelState): Run['state']
 /** The model of the next run: the reader's choice, else the default. */
 export const modelInUse = ({ models, modelId }: PanelState): Model | undefined =>
   models.find(({ id }) => id === modelId) ?? models.find(model => model.default);
+
+/**
+ * The reader's choice of series, as it is asked for. A series that was chosen for one sequence and stands for another by itself is asked for
+ * as both: then it is refused with the reason, where the other sequence would be missed in silence.
+ */
+export function seriesAskedFor({ choice, identified }: PanelState): PanelState['choice'] {
+  const chosen = new Set(Object.values(choice));
+  const twice = SEQUENCES.filter(sequence => choice[sequence] === undefined && chosen.has(identified?.used[sequence] ?? ''));
+  return { ...choice, ...Object.fromEntries(twice.map(sequence => [sequence, identified!.used[sequence]!])) };
+}
 
 /** The run to show of a study's runs (newest first): one under way, else the last result, else whatever was last. */
 export function runToShow(runs: readonly Run[]): Run | null {

@@ -5,6 +5,8 @@ type Kind = StudySeries['series'][number]['kind'];
 
 /** The server's reasons, which it gives in English; `#` stands for what changes: a figure or a name. */
 const FRENCH: Readonly<Record<string, string>> = {
+  'The demo study waits for a click': 'l’examen de démonstration attend un clic',
+  'No routing rule is about this study': 'aucune règle de routage ne concerne cet examen',
   'contrast agent in its header': 'produit de contraste dans l’en-tête',
   'no contrast agent in its header': 'pas de produit de contraste dans l’en-tête',
   'named as taken after contrast': 'nommée comme acquise après contraste',

@@ -21,7 +21,7 @@ import { progressLine } from './progress-line.ts';
 import { reportText } from './report-text.ts';
 import { resultInForce } from './reviewed-result.ts';
 import { ReviewSession } from './review-session.ts';
-import { INITIAL, reduce, runToShow } from './run-state.ts';
+import { INITIAL, reduce, runToShow, seriesAskedFor } from './run-state.ts';
 import type { Comparison, Failure, OverlayStyle, PanelEvent, PanelState } from './run-state.ts';
 import {
   completeOverlay, drawOverlays, isFilled, offerToHangingProtocols, onLayoutChange, onStudyInView, removeSegmentation, setSegmentVisible, ShowError, showSegmentation,
@@ -117,7 +117,7 @@ export class TumourSession {
       const force = [overlayFailure, this.review.state().failure].some(failure => failure?.code === 'RESULT_NOT_FOUND');
       const asked = await createRun(run && force && !chosen
         ? { ...workOf(run), force }
-        : { studyInstanceUid, ...(modelId && { model: modelId }), ...(Object.keys(choice).length > 0 && { series: choice }), ...(force && { force }) });
+        : { studyInstanceUid, ...(modelId && { model: modelId }), ...(Object.keys(choice).length > 0 && { series: seriesAskedFor(this.current) }), ...(force && { force }) });
       this.review.forgetFailure();
       this.take(asked);
       if (asked.id === run?.id) await this.showResult();

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { INITIAL, reduce, runState, runToShow } from '../../../extension/src/run-state.ts';
+import { INITIAL, reduce, runState, runToShow, seriesAskedFor } from '../../../extension/src/run-state.ts';
 import type { PanelEvent, PanelState } from '../../../extension/src/run-state.ts';
 import { aResult } from '../../support/runs.ts';
 import { aWireRun } from '../../support/wire-run.ts';
@@ -74,6 +74,21 @@ describe('the state of the panel', () => {
     const toggle: PanelEvent = { kind: 'segment-toggled', segment: 2 };
     expect(after(opened, toggle).hiddenSegments).toEqual([2]);
     expect(after(opened, toggle, toggle).hiddenSegments).toEqual([]);
+  });
+});
+
+describe('the series that a run is asked for with', () => {
+  const identified = { studyInstanceUid: '1.2.3', series: [], used: { t1: '1', t2: '2', flair: '3' } } as unknown as Extract<PanelEvent, { kind: 'series-identified' }>['identified'];
+  const choosing = (sequence: 't1' | 't2' | 'flair', seriesInstanceUid: string | null) =>
+    seriesAskedFor(after(opened, { kind: 'series-identified', identified }, { kind: 'series-chosen', sequence, seriesInstanceUid }));
+
+  it('are those that the reader chose or left out', () => {
+    expect(choosing('t2', '4')).toEqual({ t2: '4' });
+    expect(choosing('t2', null)).toEqual({ t2: null });
+  });
+
+  it('name both sequences that one series stands for, so that the reader is told', () => {
+    expect(choosing('t2', '3')).toEqual({ t2: '3', flair: '3' });
   });
 });
 
