@@ -158,6 +158,16 @@ describe.skipIf(!hasMlflow)('publishing to a real MLflow', () => {
     expect(await found(run.id)).toHaveLength(1);
   });
 
+  it('loses no review though someone deleted the experiment with all its runs', async () => {
+    const run = await endARun(runs);
+    await publishAll();
+    await ask('experiments/delete', { experiment_id: await mlflow.experimentId() });
+    await runs.review(run.id, { decision: 'accepted', comment: null, segSeriesUid: null, by: 'reader', role: 'radiologist', saveId: null, result: null }, clock);
+    expect(await publishAll()).toEqual(['published']);
+    const [logged, ...others] = await found(run.id);
+    expect([asRecord(logged!.data.tags).review, others]).toEqual(['accepted', []]);
+  });
+
   it('makes one experiment, whoever comes first', async () => {
     const clients = [new MlflowClient(server.url), new MlflowClient(server.url), mlflow];
     expect(new Set(await Promise.all(clients.map(client => client.experimentId()))).size).toBe(1);

@@ -120,7 +120,8 @@ class Hold {
 async function publish(deps: PublisherDeps, hold: Hold, run: RunRecord): Promise<void> {
   const { mlflow, statistics, pictures } = deps;
   const logged = toMlflow(run, await statistics.daySoFar(run.id) ?? { completed: 0, failed: 0 });
-  const { run: target, made } = await findOrMake(deps, hold, run, logged);
+  const { run: found, made } = await findOrMake(deps, hold, run, logged);
+  const target = found.deleted ? await withItsExperiment(mlflow, found) : found;
   // Deleted in MLflow on purpose: it was told once, and stays deleted.
   if (target.deleted) return;
   await deps.outbox.made(hold.claim, target.id);
@@ -140,6 +141,13 @@ async function publish(deps: PublisherDeps, hold: Hold, run: RunRecord): Promise
     await hold.renew();
     await request();
   }
+}
+
+/** With an experiment that somebody deleted went all its runs; they come back with it. */
+async function withItsExperiment(mlflow: MlflowClient, run: MlflowRun): Promise<MlflowRun> {
+  mlflow.forgetExperiment();
+  await mlflow.experimentId();
+  return await mlflow.getRun(run.id) ?? run;
 }
 
 async function findOrMake({ mlflow }: PublisherDeps, hold: Hold, run: RunRecord, logged: ReturnType<typeof toMlflow>): Promise<{ readonly run: MlflowRun; readonly made: boolean }> {
