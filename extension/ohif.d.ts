@@ -10,6 +10,7 @@ export interface DisplaySet {
   readonly StudyInstanceUID: string;
   readonly Modality: string;
   readonly FrameOfReferenceUID?: string;
+  readonly isReconstructable?: boolean;
   readonly SeriesDescription?: string;
   /** Of a segmentation: the images that it lies on. */
   readonly referencedDisplaySetInstanceUID?: string;
