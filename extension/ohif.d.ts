@@ -9,11 +9,14 @@ export interface DisplaySet {
   readonly SeriesInstanceUID: string;
   readonly StudyInstanceUID: string;
   readonly Modality: string;
-  readonly FrameOfReferenceUID?: string;
-  readonly isReconstructable?: boolean;
+  FrameOfReferenceUID?: string | undefined;
+  isReconstructable?: boolean | undefined;
+  /** Of what lies on images, such as a segmentation. */
+  readonly isOverlayDisplaySet?: boolean;
   readonly SeriesDescription?: string;
   /** Of a segmentation: the images that it lies on. */
-  readonly referencedDisplaySetInstanceUID?: string;
+  referencedDisplaySetInstanceUID?: string;
+  readonly instance?: { readonly ReferencedSeriesSequence?: object };
   readonly imageIds?: readonly string[];
   readonly instances?: readonly { readonly FrameOfReferenceUID?: string }[];
   /** Of a segmentation: reads its labels. */
@@ -136,6 +139,7 @@ export interface OhifServices {
     readonly EVENTS: { readonly DISPLAY_SETS_ADDED: string };
     getDisplaySetByUID(uid: string): DisplaySet | undefined;
     getDisplaySetsForSeries(seriesInstanceUid: string): readonly DisplaySet[];
+    getDisplaySetsForReferences(referencedSeriesSequence: object): readonly DisplaySet[];
     getActiveDisplaySets(): readonly DisplaySet[];
     subscribe(event: string, callback: () => void): Subscription;
   };

@@ -67,7 +67,6 @@ export async function showSegmentation(host: OhifHost, stored: StoredSegmentatio
   // Only once images are on screen: asking for one series earlier, OHIF's own first load would get that answer and miss the rest.
   await imagesOnScreen(host, signal);
   const segmentation = await loadDisplaySet(host, stored.studyInstanceUid, stored.segSeriesUid, signal);
-  lieOn(host, segmentation, stored.referenceSeriesUid);
   await loadLabels(host, segmentation);
   signal.throwIfAborted();
   if (mayReplace) await placeFor(host, stored.referenceSeriesUid, signal);
@@ -118,17 +117,6 @@ export function drawOverlays(): void {
   drawing = true;
   requestAnimationFrame(() => requestAnimationFrame(() => { drawing = false; }));
   window.cornerstoneTools?.utilities.segmentation.triggerSegmentationRender();
-}
-
-/**
- * Says which images a SEG lies on. A correction refers to the SEG that it began as too, and OHIF takes whichever of the two series comes first in
- * the study: from a SEG without images it reads no labels.
- */
-function lieOn({ servicesManager: { services } }: OhifHost, segmentation: DisplaySet, referenceSeriesUid: string): void {
-  const [reference] = services.displaySetService.getDisplaySetsForSeries(referenceSeriesUid);
-  if (!reference || segmentation.referencedDisplaySetInstanceUID === reference.displaySetInstanceUID) return;
-  const { displaySetInstanceUID: referencedDisplaySetInstanceUID, isReconstructable, FrameOfReferenceUID } = reference;
-  Object.assign(segmentation, { referencedDisplaySetInstanceUID, isReconstructable, FrameOfReferenceUID });
 }
 
 /** Reads the labels of a SEG, once. @throws ShowError */

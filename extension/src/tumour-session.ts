@@ -12,6 +12,7 @@ import { isBeside, linkPrior, showBeside } from './compare-prior.ts';
 import { PRESENT_VIEWPORT } from './link-prior.ts';
 import { nextTask } from './in-turns.ts';
 import { jumpToPoint, jumpToSegment } from './jump.ts';
+import { layOnImages } from './lay-on-images.ts';
 import { isInView, restoreLayout, toggleMpr } from './layouts.ts';
 import { hideUncertainty, showUncertainty } from './show-uncertainty.ts';
 import { copyText } from './copy-text.ts';
@@ -83,7 +84,7 @@ export class TumourSession {
     offerToHangingProtocols(this.host, SEQUENCE_ATTRIBUTE, uid => this.sequenceOf(uid));
     offerToHangingProtocols(this.host, RANK_ATTRIBUTE, uid => this.rankOf(uid));
     offerToHangingProtocols(this.host, IN_VIEW_ATTRIBUTE, isInView);
-    const stops = [onStudyInView(this.host, () => this.openStudyInView()), onLayoutChange(this.host, () => this.keepOverlay())];
+    const stops = [layOnImages(this.host), onStudyInView(this.host, () => this.openStudyInView()), onLayoutChange(this.host, () => this.keepOverlay())];
     this.stopWatching = () => stops.forEach(stop => stop());
   }
 

@@ -121,19 +121,6 @@ describe('an overlay in a layout that fills bit by bit', () => {
     expect(asked).toHaveBeenCalledOnce();
   });
 
-  it('of a correction is read on its images, where OHIF takes the SEG that it began as for them', async () => {
-    const { host } = aLayout({ axial: 'orthographic' });
-    const images = { displaySetInstanceUID: 'mr', SeriesInstanceUID: '1.2.4', StudyInstanceUID: '1.2', isReconstructable: true, FrameOfReferenceUID: '1.9' };
-    const readOn: unknown[] = [];
-    const correction = { displaySetInstanceUID: 'seg', SeriesInstanceUID: '1.2.6', referencedDisplaySetInstanceUID: 'the model\'s SEG', load: async () => { readOn.push(correction.referencedDisplaySetInstanceUID); } };
-    const { services } = host.servicesManager;
-    Object.assign(services.displaySetService, { getDisplaySetsForSeries: (uid: string) => [uid === '1.2.6' ? correction : images] });
-    Object.assign(services.segmentationService, { getSegmentation: () => undefined });
-    Object.assign(services, { userAuthenticationService: { getAuthorizationHeader: () => ({}) } });
-    await showSegmentation(host, { studyInstanceUid: '1.2', segSeriesUid: '1.2.6', referenceSeriesUid: '1.2.4' }, new AbortController().signal);
-    expect(readOn).toEqual(['mr']);
-  });
-
   it('is left to OHIF where a viewport shows single images', () => {
     const { host, drawn, layers } = aLayout({ single: 'stack' });
     completeOverlay(host, 'seg', '1.2.4');
