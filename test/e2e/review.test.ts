@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Browser, Dialog, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import type { Run } from '../../inference-server/src/contract/runs.ts';
@@ -217,8 +218,13 @@ describe.skipIf(!chromium)('reviewing a result in the viewer', { timeout: 2 * LO
     await page.keyboard.press('Enter');
     await decided(page, 'edited');
     await expect(page.locator(editing).count()).resolves.toBe(0);
-    await page.waitForSelector(`${panel} button[aria-pressed="true"]:enabled`, { timeout: LOAD_MS });
+    const labelled = async () => (await labelsShownIn(page, VIEWPORT)).filter(label => label > 0).length;
+    const stored = (await labelsOf((await run()).review!.result!.segInstanceUid)).filter(label => label > 0).length;
+    await expect.poll(() => labelled().catch(() => 0), { timeout: LOAD_MS }).toBe(stored);
+    await delay(3000);
     await picture(page, '10-corrected');
+    // and nothing took it off again
+    expect(await labelled()).toBe(stored);
   });
 
   it('stored the stroke where it was drawn, nothing elsewhere, and kept the model\'s own result', async () => {
