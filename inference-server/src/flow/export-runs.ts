@@ -7,7 +7,7 @@ import { STAGES } from '../domain/run.ts';
 
 const NAMES = Object.keys(EXPORT_COLUMNS);
 /** Parquet keeps what it knows of every group until its end, so that groups must not be small. */
-const ROWS_PER_GROUP = 10_000;
+const ROWS_PER_GROUP = 5_000;
 
 export type ExportFilter = Pick<RunFilter, 'from' | 'to' | 'slice'>;
 
