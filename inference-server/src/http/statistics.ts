@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Router, type Response } from 'express';
 import type { z } from 'zod';
 import { EXPERIMENT, VIEW, type MlflowClient } from '../adapters/mlflow-client.ts';
@@ -40,7 +41,7 @@ export function statisticsRouter({ statistics, mlflow, pseudonyms, config, now }
     const { days, step, ...query } = TrendsQuery.parse(req.query);
     const last = today();
     const of = await statistics.days(daysUpTo(last, 2 * days)[0]!, last, sliceOf(query));
-    sendKept(res, [of], `${last} ${days} ${step}`, () => trendsText(trends(of, last, days, step)));
+    sendKept(res, [of], `${last} ${days} ${step}`, () => trendsParts(trends(of, last, days, step)));
   });
 
   router.get('/mlops/statistics/summary', requires('view'), async (req, res) => {
@@ -125,34 +126,63 @@ function summaryOf({ all, slices }: AllTime, byHour: ReadonlyMap<string, Tally>,
 
 const MOST_KEPT = 20;
 
+interface Sent {
+  readonly of: readonly object[];
+  readonly parts: readonly Buffer[];
+  readonly etag: string;
+}
+
 /** Answers that have been sent, by what they were made of: the same objects come again as long as no run of theirs ends. */
-const sent = new WeakMap<object, Map<string, { readonly of: readonly object[]; readonly body: Buffer; readonly etag: string }>>();
+const sent = new WeakMap<object, Map<string, Sent>>();
 
 /** @param of all that the answer is made of. @param asked what tells it from other answers of the same. */
-function sendKept(res: Response, of: readonly object[], asked: string, make: () => string): void {
-  const kept: NonNullable<ReturnType<typeof sent.get>> = sent.get(of[0]!) ?? new Map();
+function sendKept(res: Response, of: readonly object[], asked: string, make: () => string | readonly Buffer[]): void {
+  const kept: Map<string, Sent> = sent.get(of[0]!) ?? new Map();
   sent.set(of[0]!, kept);
   let answer = kept.get(asked);
   if (!answer?.of.every((part, n) => part === of[n])) {
     if (kept.size >= MOST_KEPT) kept.clear();
-    const body = Buffer.from(make());
-    answer = { of, body, etag: res.app.get('etag fn')(body) };
+    const made = make();
+    const parts = typeof made === 'string' ? [Buffer.from(made)] : made;
+    answer = { of, parts, etag: etagOf(parts) };
     kept.set(asked, answer);
   }
-  res.type('json').set('ETag', answer.etag).send(answer.body);
+  res.type('json').set('ETag', answer.etag);
+  if (res.req.fresh) return void res.status(304).end();
+  res.set('Content-Length', String(answer.parts.reduce((sum, { length }) => sum + length, 0)));
+  res.cork();
+  for (const part of answer.parts) res.write(part);
+  res.end();
 }
 
-/** Texts of days that have been sent: those of the past are sent again and again. */
-const texts = new WeakMap<Daily, string>();
+function etagOf(parts: readonly Buffer[]): string {
+  const hash = createHash('sha1');
+  for (const part of parts) hash.update(part);
+  return `W/"${hash.digest('base64url')}"`;
+}
 
-/** `JSON.stringify`, where the text of each day is made once. */
-function trendsText({ days, ...rest }: Trends): string {
-  const textOf = (day: Daily) => {
-    const known = texts.get(day) ?? JSON.stringify(day);
-    texts.set(day, known);
-    return known;
-  };
-  return `${JSON.stringify(rest).slice(0, -1)},"days":[${days.map(textOf).join(',')}]}`;
+/** Days whose text is made together: those of the past are sent again and again, and only the last part is made anew when a run ends. */
+const PART_DAYS = 16;
+const parts = new WeakMap<Daily, { readonly days: readonly Daily[]; readonly text: Buffer }>();
+
+/** What `JSON.stringify` gives, in parts. */
+function trendsParts({ days, ...rest }: Trends): Buffer[] {
+  const found: Buffer[] = [Buffer.from(`${JSON.stringify(rest).slice(0, -1)},"days":[`)];
+  for (let n = 0; n < days.length; n += PART_DAYS) {
+    if (n > 0) found.push(COMMA);
+    found.push(partOf(days.slice(n, n + PART_DAYS)));
+  }
+  return [...found, END];
+}
+
+const [COMMA, END] = [Buffer.from(','), Buffer.from(']}')];
+
+function partOf(days: readonly Daily[]): Buffer {
+  const known = parts.get(days[0]!);
+  if (known?.days.length === days.length && days.every((day, n) => day === known.days[n])) return known.text;
+  const text = Buffer.from(days.map(day => JSON.stringify(day)).join(','));
+  parts.set(days[0]!, { days, text });
+  return text;
 }
 
 const PSEUDONYM = /^[0-9a-f]{32}$/;

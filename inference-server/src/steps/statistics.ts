@@ -261,11 +261,16 @@ interface DayFigures extends Readonly<Figures> {
   readonly date: string;
 }
 
-/** As `reckoned`; no two days share a tally. */
+/** As `reckoned`; no two days share a tally, but those without runs. */
 const reckonedDays = new WeakMap<Tally, DayFigures>();
+const emptyDays = new Map<string, DayFigures>();
 
 function dayOf(date: string, tally: Tally): DayFigures {
-  if (tally === EMPTY_TALLY) return { date, ...figuresOf(tally) };
+  if (tally === EMPTY_TALLY) {
+    const empty = emptyDays.get(date) ?? { date, ...figuresOf(tally) };
+    emptyDays.set(date, empty);
+    return empty;
+  }
   const known = reckonedDays.get(tally) ?? { date, ...figuresOf(tally) };
   reckonedDays.set(tally, known);
   return known;

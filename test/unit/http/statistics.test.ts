@@ -63,6 +63,23 @@ describe('the statistics endpoints', () => {
     expect(trends.change.runs).toBeCloseTo(0.5);
   });
 
+  it('send nothing to who has the answer already, and the new one once a run has ended on any of its days', async () => {
+    for (const day of ['2026-01-20', '2026-03-09']) await ended(`${day}T08:00:00.000Z`);
+    const ask = (etag: string) => fetch(`${origin()}/api/v1/mlops/statistics/trends?days=90`, { headers: { 'If-None-Match': etag, 'Cache-Control': 'max-age=0' } });
+    let etag = (await ask('')).headers.get('ETag')!;
+    expect((await ask(etag)).status).toBe(304);
+    for (const day of ['2026-01-20', '2026-02-28', '2026-03-10']) {
+      await ended(`${day}T09:00:00.000Z`);
+      const answer = await ask(etag);
+      expect(answer.status).toBe(200);
+      etag = answer.headers.get('ETag')!;
+      const { days } = Trends.strict().parse(await answer.json());
+      expect(days).toHaveLength(90);
+      expect(days.find(({ date }) => date === day)!.completed).toBe(day === '2026-01-20' ? 2 : 1);
+      expect((await fetch(`${origin()}/api/v1/mlops/statistics/trends?days=90`, { method: 'HEAD' })).headers.get('Content-Length')).toMatch(/^\d{4,}$/);
+    }
+  });
+
   it('give seven days of trend where no number is named', async () => {
     expect(Trends.parse((await get('statistics/trends')).body).days).toHaveLength(7);
   });
