@@ -267,9 +267,9 @@ export class RunRepository {
    */
   async review(id: string, decided: Decided, now: number): Promise<RunRecord> {
     return this.#db.transaction().execute(async trx => {
-      const current = await loadExisting(trx, id);
-      const { review: before, reviewRevision } = current;
-      if (await isSaved(trx, id, decided.saveId)) return current;
+      const { review: before, reviewRevision } = await loadExisting(trx, id);
+      // it may have been recorded since the run was read
+      if (await isSaved(trx, id, decided.saveId)) return loadExisting(trx, id);
       const { decision, comment, segSeriesUid, by, role, result, saveId, knownRevision = reviewRevision } = decided;
       const stands: Review | null = decision === 'undone' ? null : { decision, comment, segSeriesUid, by, at: new Date(now).toISOString(), result };
       const updated = await trx.updateTable('runs')
