@@ -11,6 +11,9 @@ import type { Computer } from '../flow/ports.ts';
 const SETPRIV = '/usr/bin/setpriv';
 const DYING_WITH_THIS = existsSync(SETPRIV) ? { execPath: SETPRIV, execArgv: ['--pdeathsig', 'KILL', '--', execPath, ...execArgv] } : {};
 
+/** For a child that hears nothing any more to end by itself. */
+const ENDING_MS = 1_000;
+
 /**
  * Computes in a child process, which lives on between runs so that the model stays loaded, and is replaced after it
  * died. Native code that hangs or takes all memory takes only this process with it.
@@ -44,7 +47,8 @@ export class ComputeProcess implements Computer {
       child.once('error', failed);
       signal.addEventListener('abort', kill, { once: true });
       if (signal.aborted) kill();
-      else child.send(job, error => error && failed(error));
+      // a child that can't be told is about to end, and how it ends says more
+      else child.send(job, error => error && setTimeout(kill, ENDING_MS));
     });
   }
 
