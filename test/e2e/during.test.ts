@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +10,7 @@ import { OHIF_DIR } from '../../launch/paths.ts';
 import { accessibilityFaults } from '../support/axe.ts';
 import { findChromium, launchBrowser } from '../support/browser.ts';
 import { drag } from '../support/drawing.ts';
+import { smallDisk } from '../support/small-disk.ts';
 import { aSmallStudy, type SmallStudy } from '../support/small-study.ts';
 import { until } from '../support/until.ts';
 import { WholeSystem } from '../support/whole-system.ts';
@@ -27,15 +27,7 @@ const IMAGE = /^\/instances\/[^/]+\/file/;
 /** Images that the worker gets before the way to them is cut. */
 const FIRST_IMAGES = 60;
 
-const disk = mkdtempSync(join(tmpdir(), 'cerebloom-archive-'));
-const isSmall = (() => {
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=60m', 'tmpfs', disk], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false; // not root, or in a container that may not
-  }
-})();
+const { folder: disk, isSmall, remove: removeDisk } = smallDisk(60);
 
 /** A real installation whose parts come and go, and a French reader with a tab for each study. */
 describe.skipIf(!chromium)('while a run is under way', { timeout: 2 * LOAD_MS }, () => {
@@ -100,8 +92,7 @@ describe.skipIf(!chromium)('while a run is under way', { timeout: 2 * LOAD_MS },
     await browser?.close();
     await system?.stop();
     rmSync(plugins, { recursive: true, force: true });
-    if (isSmall) execFileSync('umount', ['--lazy', disk]);
-    rmSync(disk, { recursive: true, force: true });
+    removeDisk();
   });
 
   it('each tab tells the place of its study in the queue, and the time left', async () => {

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,23 +10,12 @@ import type { Health } from '../../inference-server/src/contract/health.ts';
 import { lastLines, startProcess, type ChildProcess } from '../../launch/child-process.ts';
 import { freePort } from '../../launch/ports.ts';
 import { aNewRun, nobodyListens } from '../support/runs.ts';
+import { smallDisk } from '../support/small-disk.ts';
 import { until } from '../support/until.ts';
 import { aGateway } from '../support/unit-app.ts';
 
-const mount = mkdtempSync(join(tmpdir(), 'cerebloom-small-disk-'));
-const isMounted = (() => {
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=300m', 'tmpfs', mount], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false; // not root, or in a container that may not
-  }
-})();
-afterAll(() => {
-  // whoever still has a file open there keeps it until they end
-  if (isMounted) execFileSync('umount', ['--lazy', mount]);
-  rmSync(mount, { recursive: true });
-});
+const { folder: mount, isSmall: isMounted, remove } = smallDisk(300);
+afterAll(remove);
 
 let gateway: Awaited<ReturnType<typeof aGateway>>;
 const checks = async () => (await (await fetch(`${gateway.url}/health/ready`, { headers: { authorization: `Bearer ${gateway.tokens.admin}` } })).json() as Health).checks;

@@ -2,7 +2,7 @@ import type { Transaction } from 'kysely';
 import { stageMsOf } from '../steps/stage-tallies.ts';
 import { slicesOf, tallyOf, utcDay, type CountedRun } from '../steps/statistics.ts';
 import type { Database } from './database.ts';
-import { noteChange, takeTurn, tallyToJson, toCounted, type Counted, type Recount } from './rollup-changes.ts';
+import { keptOf, noteChange, takeTurn, toCounted, type Counted, type Recount } from './rollup-changes.ts';
 import { toRecord, type RunListener } from './run-repository.ts';
 import type { Schema } from './schema.ts';
 
@@ -95,7 +95,7 @@ async function remember(trx: Transaction<Schema>, recounts: readonly RecountOfRu
   const rows = recounts.flatMap(({ id, now }) => {
     if (!now) return [];
     const day = days.get(dayOf(now))!;
-    return [{ run_id: id, ended_at_ms: now.endedAtMs, slices_json: JSON.stringify(now.slices), tally_json: tallyToJson(now), day_completed: day.completed, day_failed: day.failed }];
+    return [{ run_id: id, ended_at_ms: now.endedAtMs, slices_json: JSON.stringify(now.slices), tally_json: JSON.stringify(keptOf(now).tally), day_completed: day.completed, day_failed: day.failed }];
   });
   for (let n = 0; n < rows.length; n += AT_ONCE) {
     await trx.insertInto('statistics_counted').values(rows.slice(n, n + AT_ONCE))

@@ -42,17 +42,17 @@ export interface Difference extends RowName {
 /** Of all runs together. */
 export const ALL = { dimension: 'all', value: '' } as const;
 
-/** To keep: how it is counted, of the tally only what is not zero. */
-export function tallyToJson({ tally, stageMs }: Counted): string {
-  const numbers = Object.fromEntries(TALLY_NUMBERS.filter(name => tally[name] !== 0).map(name => [name, tally[name]]));
-  return JSON.stringify({ ...numbers, latency: [...tally.latency], failures: tally.failures, stageMs });
-}
-
 interface KeptCounted {
   readonly endedAtMs: number;
   readonly slices: readonly Slice[];
-  /** As `tallyToJson` has written it. */
+  /** Of the numbers only those that are not zero. */
   readonly tally: Partial<Record<TallyNumber, number>> & { readonly latency: readonly number[]; readonly failures: Tally['failures']; readonly stageMs: StageMs };
+}
+
+/** As it is kept. */
+export function keptOf({ endedAtMs, slices, tally, stageMs }: Counted): KeptCounted {
+  const numbers = Object.fromEntries(TALLY_NUMBERS.filter(name => tally[name] !== 0).map(name => [name, tally[name]]));
+  return { endedAtMs, slices, tally: { ...numbers, latency: [...tally.latency], failures: tally.failures, stageMs } };
 }
 
 export function toCounted({ endedAtMs, slices, tally: { latency, stageMs, ...rest } }: KeptCounted): Counted {
@@ -61,9 +61,8 @@ export function toCounted({ endedAtMs, slices, tally: { latency, stageMs, ...res
 
 /** Writes down what a transaction changes, for those who keep sums. */
 export async function noteChange(trx: Transaction<Schema>, { version, recounts }: Change): Promise<void> {
-  const textOf = (counted: Counted) => `{"endedAtMs":${counted.endedAtMs},"slices":${JSON.stringify(counted.slices)},"tally":${tallyToJson(counted)}}`;
-  const texts = recounts.map(({ before, now }) => `{${[...(before ? [`"before":${textOf(before)}`] : []), ...(now ? [`"now":${textOf(now)}`] : [])].join()}}`);
-  await trx.insertInto('statistics_changes').values({ version, recounts_json: `[${texts.join()}]` }).execute();
+  const kept = recounts.map(({ before, now }) => ({ before: before && keptOf(before), now: now && keptOf(now) }));
+  await trx.insertInto('statistics_changes').values({ version, recounts_json: JSON.stringify(kept) }).execute();
 }
 
 /** Changes after a version, the earliest first. @param after undefined: those that the rows do not hold yet */
