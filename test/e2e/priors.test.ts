@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { PriorRegistration } from '../../inference-server/src/contract/priors.ts';
 import type { Run } from '../../inference-server/src/contract/runs.ts';
 import { aboutPoint, transformPoint, type RigidTransform } from '../../inference-server/src/domain/rigid-transform.ts';
+import { SEGMENTS } from '../../inference-server/src/domain/label-map.ts';
 import type { Vec3 } from '../../inference-server/src/domain/geometry.ts';
 import { accessibilityFaults } from '../support/axe.ts';
 import { findChromium, launchBrowser } from '../support/browser.ts';
@@ -84,6 +85,8 @@ describe.skipIf(!chromium)('an earlier study of the patient', { timeout: 600_000
     await expect.poll(sameplace, { timeout: 60_000 }).toBeLessThan(1.5);
     const { rightMm } = await planeOf(page, 'cerebloom-present');
     expect(Math.abs(rightMm[1]) + Math.abs(rightMm[2]), 'the present study stays as it lies').toBeLessThan(1e-6);
+    const wanted = SEGMENTS.map(({ rgb }) => [...rgb]);
+    for (const viewportId of ['cerebloom-present', 'cerebloom-prior']) await expect.poll(() => viewer.coloursIn(viewportId), { timeout: 60_000, message: viewportId }).toEqual(wanted);
     await viewer.picture('2-side-by-side');
     const box = (await page.locator('[data-viewport-uid="cerebloom-present"]').first().boundingBox())!;
     const before = (await planeOf(page, 'cerebloom-present')).originMm[2];
@@ -113,8 +116,7 @@ describe.skipIf(!chromium)('an earlier study of the patient', { timeout: 600_000
     await viewer.overlaidIn(FOUR);
   });
 
-  // two of four viewports were seen filled, in OHIF's own colours, at the moment of the picture: whether they follow by themselves is to be looked at
-  it.skip('leaves room for the map of uncertainty, which lies along the outline and goes at a key', async () => {
+  it('leaves room for the map of uncertainty, which lies along the outline and goes at a key', async () => {
     const { page } = viewer;
     await page.click('[data-cy="cerebloom-outline"]');
     await page.mouse.move(5, 5);

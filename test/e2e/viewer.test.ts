@@ -7,11 +7,13 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { demoTruth } from '../../demo/src/make-demo-study.ts';
 import type { WindowRange } from '../../extension/src/link-windows.ts';
 import type { Run } from '../../inference-server/src/contract/runs.ts';
-import type { LabelMap } from '../../inference-server/src/domain/label-map.ts';
+import { patientToVoxel } from '../../inference-server/src/domain/geometry.ts';
+import { SEGMENTS, type LabelMap } from '../../inference-server/src/domain/label-map.ts';
 import { accessibilityFaults } from '../support/axe.ts';
 import { findChromium, launchBrowser } from '../support/browser.ts';
 import { filesIn, writeDemoCopy } from '../support/demo-copy.ts';
 import { colourAt, dice, paintedPixels, pixelInside, planeOf, projectedPixels } from '../support/overlay.ts';
+import { isLateImageOfOhif } from '../support/page-faults.ts';
 import { readSegmentation } from '../support/read-segmentation.ts';
 
 const system = inject('system');
@@ -48,13 +50,6 @@ async function fromOrthanc(instanceUid: string): Promise<Uint8Array> {
   const [found] = await (await fetch(`${system.orthancUrl}/tools/lookup`, { method: 'POST', body: instanceUid })).json() as { ID: string }[];
   return new Uint8Array(await (await fetch(`${system.orthancUrl}/instances/${found!.ID}/file`)).arrayBuffer());
 }
-
-/**
- * Stock OHIF lets an image arrive at a stack viewport that a layout change has removed meanwhile, and throws then.
- * With a frame of our plugins in its stack, the same error would be ours: we would have kept a viewport for too long.
- */
-const isLateImageOfOhif = ({ message, stack }: Error): boolean =>
-  message.startsWith('The stack viewport has been destroyed') && stack !== undefined && !stack.includes('/plugins/');
 
 describe.skipIf(!chromium)('the viewer', { timeout: RUN_MS + LOAD_MS }, () => {
   let browser: Browser;
@@ -205,6 +200,28 @@ describe.skipIf(!chromium)('the viewer', { timeout: RUN_MS + LOAD_MS }, () => {
     const saturation = (of: Buffer) => { const colour = colourAt(plane, of, inside); return Math.max(...colour) - Math.min(...colour); };
     expect(saturation(outlined), 'the image itself, which is grey').toBeLessThan(4);
     expect(saturation(filled)).toBeGreaterThan(20);
+  });
+
+  it('goes to each part of the tumour, and paints it in its own colour as strongly as the reader wants', async () => {
+    const stored = await storedLabels();
+    const [slices, rows, columns] = stored.geometry.shape;
+    await page.focus('#cb-opacity');
+    await page.keyboard.press('End');
+    for (const [label, { number, rgb }] of [['Enhancing', SEGMENTS[2]], ['Necrotic core', SEGMENTS[0]], ['Oedema', SEGMENTS[1]]] as const) {
+      const voxelsIn = (slice: number) => stored.labels.subarray(slice * rows * columns, (slice + 1) * rows * columns).reduce((sum, value) => sum + (value === number ? 1 : 0), 0);
+      const most = Math.max(...Array.from({ length: slices }, (_, slice) => voxelsIn(slice)));
+      await page.getByRole('button', { name: `Go to ${label}` }).click();
+      await expect.poll(async () => voxelsIn(Math.round(patientToVoxel(stored.geometry, (await planeOf(page, 'cerebloom-t1ce')).originMm)[0]))).toBeGreaterThan(most / 2);
+      await page.mouse.move(1300, 700);
+      await delay(2000);
+      const shown = await picture(`4-result-${label.toLowerCase().replace(' ', '-')}`);
+      for (const sequence of SEQUENCES) {
+        const plane = await planeOf(page, `cerebloom-${sequence}`);
+        const colour = colourAt(plane, shown, pixelInside(plane, stored, number, 3));
+        for (const channel of [0, 1, 2]) expect(Math.abs(colour[channel]! - rgb[channel]!), `${label} on ${sequence} is ${colour.join(' ')}`).toBeLessThan(8);
+      }
+    }
+    await page.locator('#cb-opacity').fill('0.5');
   });
 
   it('gives SEG, SR and a table as files, and the report as text', async () => {

@@ -15,7 +15,7 @@ export interface RunningSystem {
   readonly dicomPort: number;
 }
 
-const PATIENCE_MS = 180_000;
+const PATIENCE_MS = 600_000;
 
 /**
  * `npm start` as it is, with a home and ports of its own, under this Node (set-up is `npm test`'s first step).

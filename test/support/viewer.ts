@@ -156,6 +156,20 @@ export class Viewer {
       (window as unknown as OhifWindow).services.cornerstoneViewportService.getCornerstoneViewport(id)?.getActors().length === 1 + count), [viewportIds, overlays] as const, { timeout: PATIENCE_MS });
   }
 
+  /** Red, green and blue, 0…255, in which a viewport draws labels 1, 2 and 3 of its overlay now. */
+  coloursIn(viewportId: string): Promise<number[][]> {
+    interface Actor { readonly representationUID?: string; readonly actor: { getProperty(): { getRGBTransferFunction(component: number): { getColor(value: number, rgb: number[]): void } } } }
+    return this.page.evaluate(id => {
+      const actors = (window as unknown as OhifWindow).services.cornerstoneViewportService.getCornerstoneViewport(id)!.getActors() as Actor[];
+      const overlay = actors.find(({ representationUID }) => representationUID);
+      return [1, 2, 3].map(label => {
+        const rgb = [0, 0, 0];
+        overlay?.actor.getProperty().getRGBTransferFunction(0).getColor(label, rgb);
+        return rgb.map(share => Math.round(share * 255));
+      });
+    }, viewportId);
+  }
+
   command(name: string, options?: object): Promise<void> {
     return this.page.evaluate(([command, given]) => { (window as unknown as OhifWindow).commandsManager.runCommand(command, given); }, [name, options] as const);
   }
