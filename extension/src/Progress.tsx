@@ -1,4 +1,5 @@
-import { MESSAGES, STEP_OF_STAGE, STEPS } from './messages.ts';
+import { explain, MESSAGES, STEP_OF_STAGE, STEPS } from './messages.ts';
+import { Problem } from './Problem.tsx';
 import { progressLine } from './progress-line.ts';
 import type { PanelProps } from './SegmentTumourPanel.tsx';
 
@@ -6,7 +7,7 @@ import type { PanelProps } from './SegmentTumourPanel.tsx';
 export function Progress({ state, language, onCancel }: PanelProps) {
   const messages = MESSAGES[language];
   const { run, requesting, connected } = state;
-  const current = run?.state === 'running' ? STEPS.indexOf(STEP_OF_STAGE[run.stage ?? 'fetch']) : -1;
+  const current = run && (run.state === 'running' || run.error) ? STEPS.indexOf(STEP_OF_STAGE[run.stage ?? 'fetch']) : -1;
   const percent = Math.round((requesting ? 0 : run?.progress ?? 0) * 100);
   return (
     <div className="cb-stack">
@@ -24,6 +25,7 @@ export function Progress({ state, language, onCancel }: PanelProps) {
           </li>
         ))}
       </ol>
+      {run?.error && <Problem language={language} code={run.error.code} detail={run.error.message} explanation={{ ...explain(language, run.error.code, null), next: messages.waits }} />}
       {!connected && <p className="cb-warning" role="status">{messages.connectionLost}</p>}
       <button type="button" className="cb-button" onClick={onCancel} disabled={requesting} data-cy="cerebloom-cancel">{messages.cancel}</button>
     </div>

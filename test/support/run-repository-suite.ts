@@ -105,6 +105,38 @@ export function describeRunRepository(anEmptyDatabase: () => Promise<Database>):
     });
   });
 
+  describe('a run that waits for something outside', () => {
+    const full = { code: 'ORTHANC_REFUSED', message: 'Orthanc answered 500' };
+    const waiting = async () => {
+      const { run } = await runs.enqueue(aNewRun(), 1000);
+      await runs.claim('w', 10_000, 1000);
+      await runs.progress(run.id, 'w', 'store', 0.9, 1000);
+      await runs.release(run.id, 'w', { availableAt: 1000, countAttempt: false, waitsFor: full }, 1000);
+      return run.id;
+    };
+    const again = async () => (await runs.claim('w', 10_000, 2000))!.id;
+    const error = async (id: string) => (await runs.find(id))!.error;
+
+    it('tells what for, also while it is tried once more', async () => {
+      const id = await waiting();
+      expect(await error(id)).toEqual(full);
+      await runs.progress(await again(), 'w', 'store', 0.9, 2000);
+      expect(await error(id)).toEqual(full);
+    });
+
+    it.each([
+      ['gets further', async (id: string) => runs.progress(id, 'w', 'store', 0.95, 2000)],
+      ['is done', async (id: string) => runs.finish(id, 'w', { state: 'completed', result: aResult(), secondsPerStage: {} }, 2000)],
+      ['is cancelled', async (id: string) => runs.finish(id, 'w', { state: 'cancelled' }, 2000)],
+      ['is given back by a worker that stops', async (id: string) => runs.release(id, 'w', { availableAt: 0, countAttempt: false }, 2000)],
+    ])('tells it no more once it %s', async (_what, goOn) => {
+      const id = await waiting();
+      await again();
+      await goOn(id);
+      expect(await error(id)).toBeNull();
+    });
+  });
+
   describe('when the clock is set back', () => {
     const HOUR_MS = 3_600_000;
     const later = Date.parse('2026-03-01T12:00:00Z');

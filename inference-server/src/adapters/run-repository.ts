@@ -195,11 +195,17 @@ export class RunRepository {
     return { held: row !== undefined, cancelRequested: row?.cancel_requested === 1 };
   }
 
-  /** Progress never goes back. @param progress 0…1 of the whole run. */
+  /** Progress never goes back; what a run waited for is over once it gets further. @param progress 0…1 of the whole run. */
   async progress(id: string, worker: string, stage: Stage, progress: number, now: number): Promise<void> {
     await this.#db.transaction().execute(async trx => {
       const row = await trx.updateTable('runs')
-        .set(eb => ({ stage, progress: eb.case().when('progress', '>', progress).then(eb.ref('progress')).else(progress).end() }))
+        .set(eb => {
+          const unlessFurther = <C extends 'error_code' | 'error_message'>(column: C) => eb.case().when('progress', '<', progress).then(null).else(eb.ref(column)).end();
+          return {
+            stage, progress: eb.case().when('progress', '>', progress).then(eb.ref('progress')).else(progress).end(),
+            error_code: unlessFurther('error_code'), error_message: unlessFurther('error_message'),
+          };
+        })
         .where('id', '=', id).where('state', '=', 'running').where('lease_owner', '=', worker).returningAll().executeTakeFirst();
       if (row) await addEvent(trx, toRecord(row), now);
     });
@@ -208,13 +214,15 @@ export class RunRepository {
   /**
    * Gives a run back to the queue.
    * @param again.countAttempt false when the worker leaves in good order or an outside system is to blame.
+   * @param again.waitsFor told until the run gets further or ends.
    */
-  async release(id: string, worker: string, again: { availableAt: number; countAttempt: boolean }, now: number): Promise<void> {
+  async release(id: string, worker: string, again: { availableAt: number; countAttempt: boolean; waitsFor?: RunError }, now: number): Promise<void> {
     await this.#db.transaction().execute(async trx => {
       const row = await trx.updateTable('runs')
         .set(eb => ({
           state: 'queued', lease_owner: null, lease_until_ms: null, available_at_ms: again.availableAt,
           attempts: again.countAttempt ? eb.ref('attempts') : eb('attempts', '-', 1),
+          ...(again.waitsFor ? errorColumns(again.waitsFor) : NO_ERROR),
         }))
         .where('id', '=', id).where('state', '=', 'running').where('lease_owner', '=', worker).returningAll().executeTakeFirst();
       if (row) await addEvent(trx, toRecord(row), now);
@@ -232,7 +240,7 @@ export class RunRepository {
         .set({
           state: outcome.state, lease_owner: null, lease_until_ms: null, finished_at_ms: notBefore('started_at_ms', now),
           ...(outcome.state === 'completed' && { progress: 1, stage: null, result_json: JSON.stringify(outcome.result), ...(outcome.identity && { identity: outcome.identity }), ...(outcome.selection && selectionColumns(outcome.selection)) }),
-          ...('error' in outcome && errorColumns(outcome.error)),
+          ...('error' in outcome ? errorColumns(outcome.error) : NO_ERROR),
           ...('secondsPerStage' in outcome && outcome.secondsPerStage && { seconds_per_stage_json: JSON.stringify(outcome.secondsPerStage) }),
         })
         .where('id', '=', id).where('state', '=', 'running').where('lease_owner', '=', worker).returning('id').executeTakeFirst();
@@ -252,7 +260,7 @@ export class RunRepository {
    */
   async cancel(id: string, now: number): Promise<RunRecord | undefined> {
     return this.#db.transaction().execute(async trx => {
-      const queued = await trx.updateTable('runs').set({ state: 'cancelled', finished_at_ms: now })
+      const queued = await trx.updateTable('runs').set({ state: 'cancelled', finished_at_ms: now, ...NO_ERROR })
         .where('id', '=', id).where('state', '=', 'queued').where(notStoring).returning('id').executeTakeFirst();
       if (queued) return this.#ended(trx, id, now);
       await trx.updateTable('runs').set({ cancel_requested: 1 }).where('id', '=', id).where('state', '=', 'running').where(notStoring).execute();
@@ -440,6 +448,7 @@ async function inOrder(trx: Transaction<Schema>, id: string): Promise<string> {
   return newest && newest.id > id ? runIdAfter(newest.id) : id;
 }
 
+const NO_ERROR = { error_code: null, error_message: null };
 const errorColumns = (error: RunError) => ({ error_code: error.code, error_message: error.message });
 
 const errorOf = (row: Pick<Selectable<RunsTable>, 'error_code' | 'error_message'>): RunError | null =>

@@ -136,7 +136,7 @@ export const Run = z.object({
   startedAt: Instant.nullable(),
   finishedAt: Instant.nullable(),
   secondsPerStage: z.partialRecord(z.enum(STAGES), z.number()),
-  error: z.object({ code: z.string(), message: z.string() }).nullable().describe('why it failed, was skipped or was superseded'),
+  error: z.object({ code: z.string(), message: z.string() }).nullable().describe('why it failed, was skipped or was superseded; of one that is queued or running, what it waits for'),
   result: RunResult.nullable(),
   review: Review.nullable().describe('the decision that stands'),
   reviewRevision: z.int().describe('how many decisions there were, those taken back included'),

@@ -131,7 +131,7 @@ async function conclude(deps: KeeperDeps, timing: Timing, run: RunRecord, outcom
       return end(deps, run, { state: 'failed', error: { code: outcome.code, message: outcome.reason } });
     }
     log.info({ runId: run.id, code: outcome.code, resultKept: outcome.resultKept }, 'run waits');
-    return runs.release(run.id, id, { availableAt: now() + timing.unavailablePauseMs, countAttempt: false }, now());
+    return runs.release(run.id, id, { availableAt: now() + timing.unavailablePauseMs, countAttempt: false, waitsFor: { code: outcome.code, message: outcome.reason } }, now());
   }
   switch (stopped) {
     case 'lost': return;

@@ -15,6 +15,12 @@ describe('the line about a run', () => {
     expect(progressLine('en', aWireRun({ stage: null, etaSeconds: null }))).toBe('Reading the images');
   });
 
+  it('says that it waits, where it does not get further for now, queued or tried once more', () => {
+    const error = { code: 'ORTHANC_REFUSED', message: 'Orthanc answered 500' };
+    expect(progressLine('fr', aWireRun({ state: 'queued', stage: 'store', queuePosition: 1, etaSeconds: 3, error }))).toBe('En attente');
+    expect(progressLine('en', aWireRun({ stage: 'store', etaSeconds: 3, error }))).toBe('Waiting');
+  });
+
   it('gives its step and the time left', () => {
     expect(progressLine('en', aWireRun({ stage: 'extract-brain', etaSeconds: 12.3 }))).toBe('Aligning the series · about 12 s left');
   });

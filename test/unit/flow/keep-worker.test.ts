@@ -159,7 +159,7 @@ describe('the keeper of a worker', () => {
     keep();
     const [waits, next] = [await queue('is-unstored'), await queue('completes')];
     expect((await ended(next)).state).toBe('completed');
-    await vi.waitFor(async () => expect(await runs.find(waits)).toMatchObject({ state: 'queued', attempts: 0, stage: 'fetch' }), { interval: 20 });
+    await vi.waitFor(async () => expect(await runs.find(waits)).toMatchObject({ state: 'queued', attempts: 0, stage: 'fetch', error: { code: 'ORTHANC_UNAVAILABLE' } }), { interval: 20 });
   });
 
   it('fails a run that could not be read where someone waits for it, and tries it again where only a rule asked', async () => {
