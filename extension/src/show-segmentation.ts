@@ -90,33 +90,58 @@ export function completeOverlay(host: OhifHost, segmentationId: string, referenc
       complete = false;
       continue;
     }
-    for (const { number, rgb } of SEGMENTS) {
-      const segment = representation.segments[number];
-      if (!segment) continue;
-      const { color, visible } = segment;
-      // the viewer shares the colours between viewports, and draws what is drawn already in the old ones until it is asked
-      const recoloured = rgb.some((value, channel) => color?.[channel] !== value);
-      if (recoloured) segmentationService.setSegmentColor(viewportId, segmentationId, number, [...rgb, 255]);
+    for (const { number } of SEGMENTS) {
+      const visible = representation.segments[number]?.visible;
       if (visible === hidden.includes(number)) segmentationService.setSegmentVisibility(viewportId, segmentationId, number, !visible);
-      complete &&= !recoloured;
     }
-    complete &&= isDrawnIn(host, viewportId, segmentationId);
+    const coloured = colourSegments(host, viewportId, segmentationId, SEGMENTS);
+    complete &&= coloured && isDrawnIn(host, viewportId, segmentationId);
   }
   if (!complete) drawOverlays();
   return complete;
 }
 
-let drawing = false;
+/**
+ * Gives segments our colours. The viewer shares them between viewports, and draws what is drawn already in the old ones until it is asked.
+ * @param colours by segment number; rgb 0…255.
+ * @returns whether the viewport had them already.
+ */
+export function colourSegments(
+  { servicesManager: { services: { segmentationService } } }: OhifHost, viewportId: string, segmentationId: string, colours: readonly { readonly number: number; readonly rgb: readonly number[] }[],
+): boolean {
+  const [representation] = segmentationService.getSegmentationRepresentations(viewportId, { segmentationId });
+  const others = colours.filter(({ number, rgb }) => {
+    const segment = representation?.segments[number];
+    return segment && rgb.some((value, channel) => segment.color?.[channel] !== value);
+  });
+  for (const { number, rgb } of others) segmentationService.setSegmentColor(viewportId, segmentationId, number, [...rgb, 255]);
+  return others.length === 0;
+}
+
+/** Whether a drawing is under way, and whether it was asked for once more since. */
+let drawing: 'no' | 'once' | 'again' = 'no';
+let drawn = 0;
+
+/** How often the overlays were drawn so far: a slow computer draws seldom. */
+export const drawings = (): number => drawn;
 
 /**
  * Draws the overlays as they are now. Cornerstone's queue for it takes one entry a frame, and stops at an empty one, such as a layout leaves
- * behind, until it is asked again; what is asked before the last was drawn would only make it longer.
+ * behind, until it is asked again. What is asked before the last was drawn would only make it longer, and is asked once that is drawn.
  */
 export function drawOverlays(): void {
-  if (drawing) return;
-  drawing = true;
-  requestAnimationFrame(() => requestAnimationFrame(() => { drawing = false; }));
+  if (drawing !== 'no') {
+    drawing = 'again';
+    return;
+  }
+  drawing = 'once';
   window.cornerstoneTools?.utilities.segmentation.triggerSegmentationRender();
+  requestAnimationFrame(() => requestAnimationFrame(() => {
+    drawn += 1;
+    const again = drawing === 'again';
+    drawing = 'no';
+    if (again) drawOverlays();
+  }));
 }
 
 /** Reads the labels of a SEG, once. @throws ShowError */

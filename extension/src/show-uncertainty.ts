@@ -2,7 +2,7 @@ import type { Uncertainty } from '../../inference-server/src/contract/uncertaint
 import type { OhifHost } from '../ohif.d.ts';
 import { nextTask } from './in-turns.ts';
 import { LEVEL_COLOURS } from './uncertainty-levels.ts';
-import { drawOverlays, isDrawnIn, loadDisplaySet, ShowError, viewportsWith } from './show-segmentation.ts';
+import { colourSegments, drawOverlays, isDrawnIn, loadDisplaySet, ShowError, viewportsWith } from './show-segmentation.ts';
 
 /** What of cornerstone, which OHIF keeps on `window`, gives access to voxels. */
 interface Cornerstone {
@@ -10,6 +10,8 @@ interface Cornerstone {
   readonly metaData: { get(type: 'instance', imageId: string): { readonly SOPInstanceUID?: string } | undefined };
 }
 const cornerstone = () => (globalThis as unknown as { cornerstone: Cornerstone }).cornerstone;
+
+const LEVELS = LEVEL_COLOURS.map((rgb, level) => ({ number: level + 1, rgb }));
 
 export const uncertaintyId = (runId: string): string => `cerebloom-uncertainty-${runId}`;
 
@@ -42,12 +44,13 @@ export async function showUncertainty(
   signal.throwIfAborted();
   let complete = true;
   for (const viewportId of viewportsWith(host, tumourId)) {
-    if (isDrawnIn(host, viewportId, segmentationId)) continue;
-    complete = false;
-    if (segmentationService.getSegmentationRepresentations(viewportId, { segmentationId }).length > 0) continue;
-    await segmentationService.addSegmentationRepresentation(viewportId, { segmentationId, type: 'Labelmap' });
-    LEVEL_COLOURS.forEach((rgb, level) => segmentationService.setSegmentColor(viewportId, segmentationId, level + 1, [...rgb, 255]));
-    segmentationService.setActiveSegmentation(viewportId, tumourId);
+    if (segmentationService.getSegmentationRepresentations(viewportId, { segmentationId }).length === 0) {
+      complete = false;
+      await segmentationService.addSegmentationRepresentation(viewportId, { segmentationId, type: 'Labelmap' });
+      segmentationService.setActiveSegmentation(viewportId, tumourId);
+    }
+    const coloured = colourSegments(host, viewportId, segmentationId, LEVELS);
+    complete &&= coloured && isDrawnIn(host, viewportId, segmentationId);
   }
   if (!complete) {
     segmentationService.setStyle({ segmentationId, type: 'Labelmap' }, { fillAlpha: 0.7, renderFill: true, renderOutline: false });

@@ -25,15 +25,16 @@ import { ReviewSession } from './review-session.ts';
 import { INITIAL, reduce, runToShow, seriesAskedFor } from './run-state.ts';
 import type { Comparison, Failure, OverlayStyle, PanelEvent, PanelState } from './run-state.ts';
 import {
-  completeOverlay, drawOverlays, isFilled, offerToHangingProtocols, onLayoutChange, onStudyInView, removeSegmentation, setSegmentVisible, ShowError, showSegmentation,
+  completeOverlay, drawings, drawOverlays, isFilled, offerToHangingProtocols, onLayoutChange, onStudyInView, removeSegmentation, setSegmentVisible, ShowError, showSegmentation,
   studyInView, styleSegmentation, until, viewportsWith,
 } from './show-segmentation.ts';
 
 /** Time that the hanging protocol waits for the server to say which series is which, ms. */
 const IDENTIFY_PATIENCE_MS = 8000;
 const RESULT_TOAST_MS = 8000;
-/** Time in which a new layout may still fill its viewports anew, ms, and how often they are looked at meanwhile. */
+/** Time in which a new layout may still fill its viewports anew, ms, how often the overlays are drawn until it has settled, and how often they are looked at meanwhile. */
 const SETTLING_MS = 3000;
+const SETTLING_DRAWINGS = 8;
 const LOOK_AGAIN_MS = 400;
 /** Time after which a viewport without images or overlay is not waited for any more: one may show a report, ms. */
 const FILLING_MS = 60_000;
@@ -54,6 +55,8 @@ export class TumourSession {
   private beside: { readonly segmentationId: string; readonly referenceSeriesUid: string } | null = null;
   /** When viewports were last arranged or filled anew, ms since the page opened; `null` while nobody looks after them. */
   private arrangedAt: number | null = null;
+  /** How often the overlays had been drawn then. */
+  private drawnBefore = 0;
   /** Stops what goes on for the study in view. */
   private leaving = new AbortController();
   private lastJump = -1;
@@ -343,6 +346,7 @@ export class TumourSession {
   private keepOverlay(): void {
     const kept = this.arrangedAt !== null;
     this.arrangedAt = performance.now();
+    this.drawnBefore = drawings();
     if (!kept) void this.lookAfterOverlay();
   }
 
@@ -351,8 +355,9 @@ export class TumourSession {
       for (;;) {
         const complete = await this.repairOverlay();
         const sinceMs = performance.now() - this.arrangedAt!;
-        if (sinceMs > (complete && isFilled(this.host) ? SETTLING_MS : FILLING_MS)) return;
-        if (!complete || sinceMs < SETTLING_MS) drawOverlays();
+        const settled = sinceMs > SETTLING_MS && drawings() - this.drawnBefore >= SETTLING_DRAWINGS;
+        if (complete && isFilled(this.host) ? settled : sinceMs > FILLING_MS) return;
+        if (!complete || !settled) drawOverlays();
         await new Promise(resolve => setTimeout(resolve, LOOK_AGAIN_MS));
         // the mode was left
         if (!this.current.studyInstanceUid) return;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { completeOverlay, loadDisplaySet, showSegmentation, until } from '../../../extension/src/show-segmentation.ts';
+import { completeOverlay, drawOverlays, loadDisplaySet, showSegmentation, until } from '../../../extension/src/show-segmentation.ts';
 import { SEGMENTS } from '../../../inference-server/src/domain/label-map.ts';
 import type { OhifHost } from '../../../extension/ohif.d.ts';
 
@@ -109,6 +109,16 @@ describe('an overlay in a layout that fills bit by bit', () => {
     drawn.delete('sagittal');
     expect(await complete(), 'a viewport was filled anew').toEqual([false, false, true]);
     expect(drawn.get('sagittal')).toEqual(wanted);
+  });
+
+  it('is drawn once more where that is asked while it is drawn, however often', () => {
+    const { asked } = aLayout({});
+    const frames: (() => void)[] = [];
+    vi.stubGlobal('requestAnimationFrame', (next: () => void) => frames.push(next));
+    for (let n = 0; n < 5; n++) drawOverlays();
+    expect(asked).toHaveBeenCalledOnce();
+    for (let next = frames.shift(); next; next = frames.shift()) next();
+    expect(asked).toHaveBeenCalledTimes(2);
   });
 
   it('is drawn anew once its colours have changed, and left alone once all is drawn', () => {

@@ -1,6 +1,7 @@
 import { deflateSync } from 'node:zlib';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { hideUncertainty, showUncertainty, uncertaintyId } from '../../../extension/src/show-uncertainty.ts';
+import { LEVEL_COLOURS } from '../../../extension/src/uncertainty-levels.ts';
 import type { OhifHost } from '../../../extension/ohif.d.ts';
 
 const slice = (sopInstanceUid: string, levels: number[], frame = 1) => ({ sopInstanceUid, frame, labels: deflateSync(Uint8Array.from(levels)).toString('base64') });
@@ -19,21 +20,27 @@ function aViewer() {
   const shown = new Map<string, string[]>([['a', ['tumour']], ['b', ['tumour']], ['c', []]]);
   const known = new Map<string, object>();
   const active: string[] = [];
+  const colours: Record<string, Record<number, { color: readonly number[] }>> = {};
   const host = { servicesManager: { services: {
+    cornerstoneViewportService: { getCornerstoneViewport: () => ({ type: 'stack' }) },
     displaySetService: { getDisplaySetsForSeries: () => [{ displaySetInstanceUID: 'reference', imageIds }] },
     viewportGridService: { getState: () => ({ viewports: shown, activeViewportId: 'a' }) },
     segmentationService: {
       getSegmentation: (id: string) => known.get(id),
       createLabelmapForDisplaySet: async (_: object, { segmentationId }: { segmentationId: string }) => known.set(segmentationId, { representationData: { Labelmap: { imageIds: imageIds.map(id => `label of ${id}`) } } }),
-      getSegmentationRepresentations: (viewport: string, { segmentationId }: { segmentationId: string }) => shown.get(viewport)!.filter(id => id === segmentationId),
-      addSegmentationRepresentation: async (viewport: string, { segmentationId }: { segmentationId: string }) => shown.get(viewport)!.push(segmentationId),
+      getSegmentationRepresentations: (viewport: string, { segmentationId }: { segmentationId: string }) => shown.get(viewport)!.filter(id => id === segmentationId).map(() => ({ segments: colours[viewport] })),
+      addSegmentationRepresentation: async (viewport: string, { segmentationId }: { segmentationId: string }) => {
+        shown.get(viewport)!.push(segmentationId);
+        colours[viewport] = Object.fromEntries([1, 2, 3].map(level => [level, { color: [0, 0, 0, 255] }]));
+      },
       removeRepresentationsFromViewport: (viewport: string, { segmentationId }: { segmentationId: string }) => shown.set(viewport, shown.get(viewport)!.filter(id => id !== segmentationId)),
       setActiveSegmentation: (viewport: string, id: string) => active.push(`${viewport} ${id}`),
       remove: (id: string) => known.delete(id),
-      setSegmentColor: () => undefined, setStyle: () => undefined,
+      setSegmentColor: (viewport: string, _: string, level: number, color: readonly number[]) => { colours[viewport]![level] = { color }; },
+      setStyle: () => undefined,
     },
   } } } as unknown as OhifHost;
-  return { host, voxels, shown, active, known };
+  return { host, voxels, shown, active, known, colours };
 }
 afterEach(() => vi.unstubAllGlobals());
 
@@ -53,6 +60,17 @@ describe('a map of uncertainty', () => {
     expect(active).toEqual(['a tumour', 'b tumour']);
     hideUncertainty(host, 'r');
     expect(Object.fromEntries(shown)).toEqual({ a: ['tumour'], b: ['tumour'], c: [] });
+  });
+
+  it('has our colours wherever it is laid, also where the viewer gives it others afterwards', async () => {
+    const { host, colours } = aViewer();
+    const lay = () => showUncertainty(host, map, at, new AbortController().signal);
+    expect([await lay(), await lay()], 'added, there').toEqual([false, true]);
+    const ours = Object.fromEntries(LEVEL_COLOURS.map((rgb, level) => [level + 1, { color: [...rgb, 255] }]));
+    expect(colours).toEqual({ a: ours, b: ours });
+    colours['b']![2] = { color: [0, 0, 0, 255] };
+    expect([await lay(), await lay()]).toEqual([false, true]);
+    expect(colours).toEqual({ a: ours, b: ours });
   });
 
   it.each([['an image that is not there', slice('1.2.3.9', [1, 1])], ['images of another size', slice('1.2.3.1', [1, 1, 1])]])('is refused for %s', async (_, wrong) => {
