@@ -24,17 +24,19 @@ export interface Segment {
 
 const ABNORMAL: Code = { value: '49755003', scheme: 'SCT', meaning: 'Morphologically Abnormal Structure' };
 
+export const [NECROTIC, EDEMA, ENHANCING] = [1, 2, 3] as const;
+
 export const SEGMENTS: readonly [Segment, Segment, Segment] = [
   {
-    number: 1, name: 'necrotic', label: 'Necrotic core', category: ABNORMAL, rgb: [240, 228, 66], cieLab: [88.9, -9.6, 76.1],
+    number: NECROTIC, name: 'necrotic', label: 'Necrotic core', category: ABNORMAL, rgb: [240, 228, 66], cieLab: [88.9, -9.6, 76.1],
     type: { value: '6574001', scheme: 'SCT', meaning: 'Necrosis' },
   },
   {
-    number: 2, name: 'edema', label: 'Oedema', category: ABNORMAL, rgb: [86, 180, 233], cieLab: [68.3, -15.9, -39.9],
+    number: EDEMA, name: 'edema', label: 'Oedema', category: ABNORMAL, rgb: [86, 180, 233], cieLab: [68.3, -15.9, -39.9],
     type: { value: '79654002', scheme: 'SCT', meaning: 'Edema' },
   },
   {
-    number: 3, name: 'enhancing', label: 'Enhancing tumour', category: ABNORMAL, rgb: [213, 94, 0], cieLab: [54.8, 43.5, 64.5],
+    number: ENHANCING, name: 'enhancing', label: 'Enhancing tumour', category: ABNORMAL, rgb: [213, 94, 0], cieLab: [54.8, 43.5, 64.5],
     type: { value: 'C113842', scheme: 'NCIt', meaning: 'Enhancing Lesion' },
   },
 ];

@@ -1,10 +1,11 @@
 import { PNG } from 'pngjs';
 import { patientToVoxel, scale, subtract, voxelToPatient } from '../domain/geometry.ts';
 import type { Vec3, VolumeGeometry } from '../domain/geometry.ts';
-import { SEGMENTS } from '../domain/label-map.ts';
+import { EDEMA, ENHANCING, NECROTIC, SEGMENTS } from '../domain/label-map.ts';
 import type { LabelMap } from '../domain/label-map.ts';
 import type { Mask, Volume } from '../domain/volume.ts';
 import { keepLargest } from './components.ts';
+import { convexPieces } from './convex-hull.ts';
 import { quantiles } from './quantile.ts';
 
 type Axis = 0 | 1 | 2;
@@ -45,7 +46,8 @@ const NEAR_BRAIN = 0.25;
 
 /**
  * What is behind the segments. The images' own grey is for images that name nobody: text may be burned into any others, over
- * the brain too, and few of them say so. Of these the smoothed outline of the brain is shown and nothing that was measured, and the segments are smoothed too.
+ * the brain too, and few of them say so. Of these the smoothed outline of the brain is shown and nothing that was measured, and of the
+ * segments, which a model may find in the strokes of letters, the convex outline of each piece.
  */
 export type Backdrop = { readonly image: Volume } | { readonly outlineOf: Mask };
 
@@ -126,7 +128,18 @@ function panel(labelMap: LabelMap, backdrop: Backdrop, view: View, levelMm: numb
   const inside = Uint8Array.from(brain, share => (share > 0.5 ? 1 : 0));
   keepLargest(inside, [1, height, width]);
   const segments = SEGMENTS.map((_, n) => around(labels.map(label => Number(label === n + 1)), SMOOTH_MM.segments));
-  return { view, width, height, grey: Float32Array.from(inside, is => is * OUTLINE_GREY), labels: labels.map((_, at) => (brain[at]! < NEAR_BRAIN ? 0 : most(segments, at))) };
+  const smooth = labels.map((_, at) => (brain[at]! < NEAR_BRAIN ? 0 : most(segments, at)));
+  return { view, width, height, grey: Float32Array.from(inside, is => is * OUTLINE_GREY), labels: convex(smooth, width) };
+}
+
+/** The whole tumour, its core and the necrosis, each piece of them up to its convex hull: the outermost first. */
+function convex(labels: Uint8Array, width: number): Uint8Array {
+  const drawn = new Uint8Array(labels.length);
+  for (const [label, region] of [[EDEMA, [EDEMA, ENHANCING, NECROTIC]], [ENHANCING, [ENHANCING, NECROTIC]], [NECROTIC, [NECROTIC]]] as const) {
+    const pieces = convexPieces(labels.map(found => Number((region as readonly number[]).includes(found))), width);
+    pieces.forEach((inside, at) => { if (inside === 1) drawn[at] = label; });
+  }
+  return drawn;
 }
 
 /** The segment that has the largest share, where all together have most; else 0. */

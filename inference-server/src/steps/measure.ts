@@ -1,12 +1,9 @@
 import { cross, dot, norm, scale, voxelToPatient, voxelVolumeMl, type Vec3, type VolumeGeometry } from '../domain/geometry.ts';
-import type { LabelMap } from '../domain/label-map.ts';
+import { EDEMA, ENHANCING, NECROTIC, type LabelMap } from '../domain/label-map.ts';
+import { convexHull, type Point } from './convex-hull.ts';
 import { isEmpty } from './is-empty.ts';
 import { lesionVolumesMl } from './lesions.ts';
 import type { Diameters, Measurements } from '../domain/run.ts';
-
-const NECROTIC = 1;
-const EDEMA = 2;
-const ENHANCING = 3;
 
 /** Volumes in mL by counting voxels, the separate pieces, and the diameters of the enhancing tumour in mm. */
 export function measure(labelMap: LabelMap): Measurements {
@@ -33,9 +30,6 @@ export function measure(labelMap: LabelMap): Measurements {
     enhancingDiameters: enhancing === 0 ? null : enhancingDiameters(labelMap, enhancingSlices),
   };
 }
-
-/** A point of a slice in mm along its column and row directions. */
-type Point = readonly [number, number];
 
 /**
  * The slice and lesion with the longest diameter. A lesion of a slice is a connected piece (8 neighbours) of tumour core, so that
@@ -117,22 +111,6 @@ function edgePoints(pixels: readonly number[], columns: number, { row, column }:
     [at(j, first - 0.5), at(j, last + 0.5), at(j - 0.5, first), at(j - 0.5, last), at(j + 0.5, first), at(j + 0.5, last)]);
 }
 
-/** Corners of the convex hull, counter-clockwise (Andrew's monotone chain). */
-function convexHull(points: readonly Point[]): Point[] {
-  const sorted = [...points].sort((a, b) => a[0] - b[0] || a[1] - b[1]);
-  const half = (ordered: readonly Point[]) => {
-    const chain: Point[] = [];
-    for (const point of ordered) {
-      while (chain.length > 1 && turn(chain.at(-2)!, chain.at(-1)!, point) <= 0) chain.pop();
-      chain.push(point);
-    }
-    chain.pop();
-    return chain;
-  };
-  return [...half(sorted), ...half(sorted.reverse())];
-}
-
-const turn = (a: Point, b: Point, c: Point) => (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]);
 const distance = (a: Point, b: Point) => Math.hypot(a[0] - b[0], a[1] - b[1]);
 
 function farthestPair(hull: readonly Point[]): readonly [Point, Point] {

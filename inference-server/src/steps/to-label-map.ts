@@ -1,13 +1,9 @@
 import { patientToVoxel, voxelCount, voxelToPatient, type Vec3, type VolumeGeometry } from '../domain/geometry.ts';
-import type { LabelMap } from '../domain/label-map.ts';
+import { EDEMA, ENHANCING, NECROTIC, type LabelMap } from '../domain/label-map.ts';
 import type { TumourProbabilities } from '../domain/probabilities.ts';
 import { aroundTumour } from './crop-probabilities.ts';
 import { offsetOnLattice, outerAxes, viewAlong, type GridView } from './model-grid.ts';
 import type { Manifest } from '../domain/manifest.ts';
-
-const NECROTIC = 1;
-const EDEMA = 2;
-const ENHANCING = 3;
 
 /**
  * The label of one voxel. Regions nest by precedence (enhancing over core over whole), so that whole tumour ⊇ core ⊇ enhancing

@@ -6,6 +6,7 @@ import type { Vec3, VolumeGeometry } from '../../../inference-server/src/domain/
 import type { Volume } from '../../../inference-server/src/domain/volume.ts';
 import { foregroundOf } from '../../../inference-server/src/steps/brain-mask.ts';
 import { SEGMENTS } from '../../../inference-server/src/domain/label-map.ts';
+import { convexPieces } from '../../../inference-server/src/steps/convex-hull.ts';
 import { drawResult, type Backdrop } from '../../../inference-server/src/steps/draw-result.ts';
 import { aGrid } from '../../support/volumes.ts';
 
@@ -148,6 +149,25 @@ describe('the picture of a result', () => {
           expect(middle(picture, ...panelOf(picture, 0), ENHANCING).count).toBe(0);
         }
       }), { numRuns: 2 });
+    });
+
+    it('shows of strokes that are as thick as a tumour a shape without arms', { timeout: 300_000 }, () => {
+      const { geometry, voxels } = aHead(cube, [0, 0, 0], 12, 3);
+      fc.assert(fc.property(Letter, fc.constantFrom(1, 2, 3), (letter, label) => {
+        const taken = new Uint8Array(voxels.length);
+        write({ geometry, voxels: taken }, letter, label, 3, 40, 42);
+        // in the middle of the head only, where the picture is cut
+        taken.fill(0, 0, 40 * 100 * 100).fill(0, 60 * 100 * 100);
+        const picture = PNG.sync.read(Buffer.from(drawResult({ geometry, labels: taken }, outline({ geometry, voxels }))));
+        const [from, to] = panelOf(picture, 0);
+        const shown = new Uint8Array(picture.height * (to - from));
+        for (let row = 0; row < picture.height; row++) for (let column = from; column < to; column++) {
+          const [red, green, blue] = picture.data.subarray((row * picture.width + column) * 4);
+          shown[row * (to - from) + column - from] = Number(red !== green || green !== blue);
+        }
+        expect(shown.includes(1)).toBe(true);
+        expect(convexPieces(shown, to - from)).toEqual(shown);
+      }), { numRuns: 3 });
     });
   });
 });
