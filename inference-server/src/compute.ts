@@ -1,3 +1,4 @@
+import { constants, setPriority } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import { findBrainExtractor } from './adapters/brain-extractor.ts';
 import { ElastixRegistration } from './adapters/elastix-registration.ts';
@@ -24,6 +25,9 @@ const orthanc = openOrthanc(config, config.ORTHANC_PATIENCE_MS);
 const models = openModels(config);
 const pending = new PendingResults<Omit<Completed, 'picture'>>(pendingFolder(config));
 type Completed = Extract<ComputeEnd, { kind: 'completed' }>;
+
+// on processors that they share, the gateway and Orthanc come first: somebody waits for their answers
+setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 
 let loaded: OnnxModel | undefined;
 

@@ -13,7 +13,6 @@ import { MlflowClient, TRAINING_EXPERIMENT } from './adapters/mlflow-client.ts';
 import { RoutingFileError, RoutingRules } from './adapters/routing-file.ts';
 import { RoutingRepository } from './adapters/routing-repository.ts';
 import { renewPseudonyms } from './adapters/renew-pseudonyms.ts';
-import { keepFolding } from './adapters/rollup-changes.ts';
 import { Syslog } from './adapters/syslog.ts';
 import { deliverResults } from './flow/deliver-results.ts';
 import { exportAudit } from './flow/export-audit.ts';
@@ -51,7 +50,6 @@ async function start(config: Config): Promise<() => Promise<void>> {
     deliverResults({ ...context, deliveries: new DeliveryRepository(context.db) }, stopping.signal),
     ...(rules ? [watchOrthanc({ ...context, models: context.catalogue, rules, routings: new RoutingRepository(context.db) }, stopping.signal)] : []),
     forgetOldRows(context, stopping.signal),
-    keepFolding(context.db, stopping.signal, error => context.log.error({ err: error }, 'the roll-ups can\'t take in what runs have noted; tried again')),
     keepModelsRegistered({ ...context, mlflow: registry, defaultModel: config.DEFAULT_MODEL }, stopping.signal).finally(() => { void registry.close(); }),
     ...(config.AUDIT_SYSLOG ? [exportAudit({ ...context, cursors: new CursorRepository(context.db), syslog: openSyslog(config), host: hostname() }, stopping.signal)] : []),
     renewPseudonyms(context.db, context.pseudonyms, context.now, stopping.signal)

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { ComputeProcess } from './adapters/compute-process.ts';
 import { PendingResults } from './adapters/pending-results.ts';
+import { keepFolding } from './adapters/rollup-changes.ts';
 import { ConfigError, readConfig } from './config.ts';
 import { openContext, pendingFolder } from './context.ts';
 import { keepWorker } from './flow/keep-worker.ts';
@@ -16,10 +17,14 @@ try {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort());
   const id = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   process.stdout.write(`Worker ${id} waits for runs\n`);
-  await keepWorker({
-    runs: context.runs, workers: context.workers, pending: new PendingResults(pendingFolder(config)), log: context.log, traces: context.traces, now: context.now, id, host: hostname(),
-    computer: new ComputeProcess(fileURLToPath(import.meta.resolve('./compute.ts'))), timeoutMs: config.INFERENCE_TIMEOUT_MS,
-  }, stopping.signal);
+  await Promise.all([
+    keepWorker({
+      runs: context.runs, workers: context.workers, pending: new PendingResults(pendingFolder(config)), log: context.log, traces: context.traces, now: context.now, id, host: hostname(),
+      computer: new ComputeProcess(fileURLToPath(import.meta.resolve('./compute.ts'))), timeoutMs: config.INFERENCE_TIMEOUT_MS,
+    }, stopping.signal),
+    // here rather than in the gateway, where people wait for answers
+    keepFolding(context.db, stopping.signal, error => context.log.error({ err: error }, 'the roll-ups can\'t take in what runs have noted; tried again')),
+  ]);
   await context.close();
 } catch (error) {
   process.stderr.write(`The worker can't start: ${(error as Error).message}\n`);

@@ -1,19 +1,19 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { execFile } from 'node:child_process';
+import { execFile, fork } from 'node:child_process';
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { DatabaseSync } from 'node:sqlite';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { Worker } from 'node:worker_threads';
 import express from 'express';
 import { sql } from 'kysely';
 import { countRun } from '../../inference-server/src/adapters/count-runs.ts';
 import { openDatabase, type Database } from '../../inference-server/src/adapters/database.ts';
 import { EXPERIMENT, MlflowClient } from '../../inference-server/src/adapters/mlflow-client.ts';
 import { toRecord } from '../../inference-server/src/adapters/run-repository.ts';
-import { foldAllChanges, keepFolding } from '../../inference-server/src/adapters/rollup-changes.ts';
+import { foldAllChanges } from '../../inference-server/src/adapters/rollup-changes.ts';
 import { StatisticsRepository } from '../../inference-server/src/adapters/statistics-repository.ts';
 import { TokenRepository } from '../../inference-server/src/adapters/token-repository.ts';
 import { authenticate } from '../../inference-server/src/http/access.ts';
@@ -111,7 +111,7 @@ interface Server {
   close(): Promise<void>;
 }
 
-/** The router behind authentication. The client is a thread of its own, which also records a run before every tenth request. */
+/** The router behind authentication. The client is a process of its own, which also records a run before every tenth request and folds, as a worker does. */
 async function serve(db: Database, url: string): Promise<Server> {
   const app = express();
   const times: number[] = [];
@@ -129,24 +129,21 @@ async function serve(db: Database, url: string): Promise<Server> {
   const server = createServer(app);
   await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve); });
   const { port } = server.address() as AddressInfo;
-  const stopping = new AbortController();
-  const folding = keepFolding(db, stopping.signal, error => { throw error; });
-  const client = new Worker(join(import.meta.dirname, 'statistics-client.ts'), { workerData: { origin: `http://127.0.0.1:${port}/api/v1/mlops`, token, url, now: NOW } });
+  const client = fork(join(import.meta.dirname, 'statistics-client.ts'), [JSON.stringify({ origin: `http://127.0.0.1:${port}/api/v1/mlops`, token, url, now: NOW })]);
   return {
     measure: paths => new Promise((resolve, reject) => {
       times.length = 0;
       client.once('error', reject);
-      client.once('message', (failed: string | null) => {
+      client.once('message', failed => {
         client.off('error', reject);
         if (failed === null) resolve([...times]);
-        else reject(new Error(failed));
+        else reject(new Error(String(failed)));
       });
-      client.postMessage(paths);
+      client.send(paths);
     }),
     close: async () => {
-      await client.terminate();
-      stopping.abort();
-      await folding;
+      client.disconnect();
+      await once(client, 'exit');
       server.closeAllConnections();
       await new Promise(resolve => server.close(resolve));
     },

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Run } from '../../inference-server/src/contract/runs.ts';
 import { writeHostileModel } from '../support/hostile-models.ts';
@@ -54,10 +54,14 @@ describe.skipIf(!hasOrthanc)('a computation that goes wrong inside native code',
     await system.part('impatient').stop();
   });
 
-  it('is stopped when someone cancels the run', async () => {
+  it('leaves the processors to those who answer people, and is stopped when someone cancels the run', async () => {
     await patientWorker();
     const run = await request('endless');
     const { pid } = await inferring(run.id, 'worker');
+    const gateway = system.part('gateway').pid();
+    const busiest = () => threadsOf(pid).reduce((most, thread) => (thread.ticks > most.ticks ? thread : most));
+    await until('it computes', async () => busiest().ticks > 50 || undefined, 60_000, 50);
+    expect(busiest().niceness).toBeGreaterThan(Math.max(...threadsOf(gateway).map(({ niceness }) => niceness)));
     await system.api(`/api/v1/runs/${run.id}/cancel`, { method: 'POST' });
     await until('the process is gone', async () => !isAlive(pid) || undefined, 15_000, 10);
     expect(await system.ended(run.id)).toMatchObject({ state: 'cancelled' });
@@ -97,3 +101,12 @@ describe.skipIf(!hasOrthanc)('a computation that goes wrong inside native code',
     expect(limited.size).toBe(3);
   });
 });
+
+/** Processor time (PROC(5): utime, ticks) and niceness of each thread of a process. */
+function threadsOf(pid: number): { ticks: number; niceness: number }[] {
+  return readdirSync(`/proc/${pid}/task`).map(thread => {
+    // what comes after the name, which may hold anything, begins with field 3
+    const fields = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ');
+    return { ticks: Number(fields[14 - 3]), niceness: Number(fields[19 - 3]) };
+  });
+}
