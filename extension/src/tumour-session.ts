@@ -386,6 +386,13 @@ export class TumourSession {
     await until(() => viewportIds.every(id => overlaid().includes(id)), () => new ShowError('OVERLAY_NOT_LOADED', 'The result does not lie over the new layout'), this.leaving.signal);
   }
 
+  /** An earlier result that the panel does not tell any more is not left on the images. */
+  private takeOverlayOff(): void {
+    if (!this.shownSegmentation || this.review.isEditing()) return;
+    removeSegmentation(this.host, this.shownSegmentation);
+    this.shownSegmentation = null;
+  }
+
   private leaveStudy(): void {
     this.review.leave();
     this.leaving.abort();
@@ -430,6 +437,7 @@ export class TumourSession {
     else {
       this.stopFollowing();
       if (wasUnderWay) this.tellEnd(run);
+      if (!run.result) this.takeOverlayOff();
       // The segmentation mode's own panel comes to the front when it sees a first overlay; the reader waits at ours.
       if (run.result && this.current.overlay === 'hidden' && !this.review.isEditing()) void this.showResult().then(() => wasUnderWay && openPanel(this.host));
     }

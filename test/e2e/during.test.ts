@@ -54,6 +54,11 @@ describe.skipIf(!chromium)('while a run is under way', { timeout: 2 * LOAD_MS },
     await of.waitForSelector('[data-cy="SegmentTumour"]', { timeout: LOAD_MS });
     await of.waitForSelector(`${panel} select`, { state: 'attached', timeout: LOAD_MS });
   };
+  const overlaysOn = (of: Page) => of.evaluate(() => {
+    interface Services { viewportGridService: { getState(): { viewports: Map<string, unknown> } }; segmentationService: { getSegmentationRepresentations(viewportId: string): unknown[] } }
+    const { viewportGridService, segmentationService } = (window as unknown as { services: Services }).services;
+    return [...viewportGridService.getState().viewports.keys()].reduce((sum, id) => sum + segmentationService.getSegmentationRepresentations(id).length, 0);
+  });
   /** Lets the worker wait for images, as long as nobody heals the way to them. */
   const holdImages = () => {
     let given = 0;
@@ -253,6 +258,7 @@ describe.skipIf(!chromium)('while a run is under way', { timeout: 2 * LOAD_MS },
 
   it('a study that was deleted meanwhile is told so, while it is segmented and when it is asked for', async () => {
     await open(second, study.first);
+    await expect.poll(() => overlaysOn(second), { timeout: LOAD_MS }).toBeGreaterThan(0);
     await second.locator(`${panel} .cb-series > summary`).click();
     // another choice of series is another run
     await second.selectOption('[data-cy="cb-series-t2"]', '');
@@ -262,6 +268,8 @@ describe.skipIf(!chromium)('while a run is under way', { timeout: 2 * LOAD_MS },
     await remove(study.first.uid);
     system.orthancProxy.heal();
     await problem(second, 'STUDY_NOT_FOUND');
+    // nor does the earlier result stay on the images, which the panel does not tell any more
+    await expect.poll(() => overlaysOn(second), { timeout: LOAD_MS }).toBe(0);
     await picture(second, '12-study-deleted');
     await second.click('[data-cy="cerebloom-segment"]');
     await problem(second, 'STUDY_NOT_FOUND');
