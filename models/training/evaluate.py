@@ -1,4 +1,4 @@
-"""Dice of a checkpoint or an ONNX model on held-out cases, with all modalities and with each left out.
+"""Dice of a checkpoint or an ONNX model on held-out cases, with all modalities and with every proper subset of them.
 
     python models/training/evaluate.py <checkpoint.pt or model.onnx> --data <folder of cases> --cache <folder> \\
         --fold 0 --out <scores.json>
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from itertools import combinations
 from pathlib import Path
 
 import torch
@@ -18,7 +19,7 @@ from gliomanet.predict import mean_dice, onnx_network, score, torch_network
 from gliomanet.split import FOLD_NAMES, held_out
 from gliomanet.state import load_ema
 
-SUBSETS = ((), *((name,) for name in MODALITIES))
+SUBSETS = [without for left_out in range(len(MODALITIES)) for without in combinations(MODALITIES, left_out)]
 
 
 def main() -> None:
@@ -39,8 +40,8 @@ def main() -> None:
         report["subsets"].append(
             {"without": without, "mean": mean, "scores": dict(zip((case.id for case in cases), scores))}
         )
-        name = f"without {without[0]}" if without else "all modalities"
-        print(f"{name:16}" + "".join(f"  {region} {mean[region]:.3f}" for region in REGIONS), flush=True)
+        name = f"without {' '.join(without)}" if without else "all modalities"
+        print(f"{name:24}" + "".join(f"  {region} {mean[region]:.3f}" for region in REGIONS), flush=True)
         # After each subset: an interrupted evaluation keeps what it has.
         args.out.write_text(json.dumps(report, indent=1))
 
