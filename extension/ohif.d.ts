@@ -76,6 +76,8 @@ export interface SegmentationStyle {
 }
 
 export interface SegmentationRepresentation {
+  /** Whether it is the one of its viewport that tools edit; the others are drawn in another style. */
+  readonly active: boolean;
   readonly segments: Readonly<Record<number, { readonly visible: boolean; readonly color?: readonly number[] }>>;
 }
 

@@ -47,6 +47,10 @@ export async function showUncertainty(
     if (segmentationService.getSegmentationRepresentations(viewportId, { segmentationId }).length === 0) {
       complete = false;
       await segmentationService.addSegmentationRepresentation(viewportId, { segmentationId, type: 'Labelmap' });
+    }
+    // what comes into a viewport last is active there, at once or once OHIF has filled the viewport anew, and the others are drawn in another style
+    if (!segmentationService.getSegmentationRepresentations(viewportId, { segmentationId: tumourId })[0]?.active) {
+      complete = false;
       segmentationService.setActiveSegmentation(viewportId, tumourId);
     }
     const coloured = colourSegments(host, viewportId, segmentationId, LEVELS);

@@ -19,7 +19,7 @@ function aViewer() {
   });
   const shown = new Map<string, string[]>([['a', ['tumour']], ['b', ['tumour']], ['c', []]]);
   const known = new Map<string, object>();
-  const active: string[] = [];
+  const active: Record<string, string> = { a: 'tumour', b: 'tumour' };
   const colours: Record<string, Record<number, { color: readonly number[] }>> = {};
   const host = { servicesManager: { services: {
     cornerstoneViewportService: { getCornerstoneViewport: () => ({ type: 'stack' }) },
@@ -28,13 +28,14 @@ function aViewer() {
     segmentationService: {
       getSegmentation: (id: string) => known.get(id),
       createLabelmapForDisplaySet: async (_: object, { segmentationId }: { segmentationId: string }) => known.set(segmentationId, { representationData: { Labelmap: { imageIds: imageIds.map(id => `label of ${id}`) } } }),
-      getSegmentationRepresentations: (viewport: string, { segmentationId }: { segmentationId: string }) => shown.get(viewport)!.filter(id => id === segmentationId).map(() => ({ segments: colours[viewport] })),
+      getSegmentationRepresentations: (viewport: string, { segmentationId }: { segmentationId: string }) => shown.get(viewport)!.filter(id => id === segmentationId).map(id => ({ segments: colours[viewport], active: active[viewport] === id })),
       addSegmentationRepresentation: async (viewport: string, { segmentationId }: { segmentationId: string }) => {
         shown.get(viewport)!.push(segmentationId);
+        active[viewport] = segmentationId;
         colours[viewport] = Object.fromEntries([1, 2, 3].map(level => [level, { color: [0, 0, 0, 255] }]));
       },
       removeRepresentationsFromViewport: (viewport: string, { segmentationId }: { segmentationId: string }) => shown.set(viewport, shown.get(viewport)!.filter(id => id !== segmentationId)),
-      setActiveSegmentation: (viewport: string, id: string) => active.push(`${viewport} ${id}`),
+      setActiveSegmentation: (viewport: string, id: string) => { active[viewport] = id; },
       remove: (id: string) => known.delete(id),
       setSegmentColor: (viewport: string, _: string, level: number, color: readonly number[]) => { colours[viewport]![level] = { color }; },
       setStyle: () => undefined,
@@ -57,9 +58,18 @@ describe('a map of uncertainty', () => {
     const { host, shown, active } = aViewer();
     await showUncertainty(host, map, at, new AbortController().signal);
     expect(Object.fromEntries(shown)).toEqual({ a: ['tumour', uncertaintyId('r')], b: ['tumour', uncertaintyId('r')], c: [] });
-    expect(active).toEqual(['a tumour', 'b tumour']);
+    expect(active).toEqual({ a: 'tumour', b: 'tumour' });
     hideUncertainty(host, 'r');
     expect(Object.fromEntries(shown)).toEqual({ a: ['tumour'], b: ['tumour'], c: [] });
+  });
+
+  it('leaves the tumour active also where the viewer takes the map for active afterwards, as in a viewport that it fills anew', async () => {
+    const { host, active } = aViewer();
+    const lay = () => showUncertainty(host, map, at, new AbortController().signal);
+    await lay();
+    active['b'] = uncertaintyId('r');
+    expect([await lay(), await lay()]).toEqual([false, true]);
+    expect(active).toEqual({ a: 'tumour', b: 'tumour' });
   });
 
   it('has our colours wherever it is laid, also where the viewer gives it others afterwards', async () => {
