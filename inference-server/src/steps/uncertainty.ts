@@ -4,13 +4,15 @@ import type { LabelMap } from '../domain/label-map.ts';
 import type { Manifest } from '../domain/manifest.ts';
 import type { TumourProbabilities } from '../domain/probabilities.ts';
 import { boxAround } from './crop-probabilities.ts';
+import { isEmpty } from './is-empty.ts';
 import { gridOfBox } from './model-grid.ts';
+import { inStretches } from './stretches.ts';
 import { toLabelMap } from './to-label-map.ts';
 
 /** Chance that a voxel is on the wrong side of the tumour's outline from which each level starts. */
 export const UNCERTAINTY_LEVELS = [0.1, 0.2, 0.35] as const;
 /** Labels that `toLabelMap` gives where the first, the second and the third region is found, and the level that each stands for. */
-const LEVEL_OF_LABEL = [0, 2, 1, 3] as const;
+const LEVELS = Uint8Array.of(0, 2, 1, 3);
 
 /** Of so many probabilities between 0 and 1 it is computed how unsure they are. */
 const PROBABILITIES = 4096;
@@ -42,17 +44,22 @@ export function uncertaintyOf(
   const { low, size } = box;
   const unsureCount = size[0] * size[1] * size[2];
   const regions = new Float32Array(3 * unsureCount);
+  const [first, second, third] = UNCERTAINTY_LEVELS;
   for (let a = 0, into = 0; a < size[0]; a++) {
     for (let b = 0; b < size[1]; b++) {
       const row = ((low[0] + a) * shape[1] + low[1] + b) * shape[2] + low[2];
       for (let c = 0; c < size[2]; c++, into++) {
         const chance = unsureOf(row + c);
         // above a half is inside, as for a region of the tumour
-        for (let level = 0; level < 3; level++) regions[level * unsureCount + into] = Math.max(0, chance - UNCERTAINTY_LEVELS[level]! + 0.5);
+        regions[into] = Math.max(0, chance - first + 0.5);
+        regions[unsureCount + into] = Math.max(0, chance - second + 0.5);
+        regions[2 * unsureCount + into] = Math.max(0, chance - third + 0.5);
       }
     }
   }
   const { labels } = toLabelMap({ kind: 'regions', geometry: gridOfBox(geometry, low, size), values: regions }, reference, axes);
-  for (let at = 0; at < labels.length; at++) if (labels[at] !== 0) labels[at] = LEVEL_OF_LABEL[labels[at] as 1 | 2 | 3];
+  inStretches(labels.length, (from, to) => {
+    if (!isEmpty(labels.subarray(from, to))) for (let at = from; at < to; at++) labels[at] = LEVELS[labels[at]!]!;
+  });
   return { geometry: reference, labels };
 }
