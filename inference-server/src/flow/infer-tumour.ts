@@ -5,6 +5,7 @@ import type { Region } from '../domain/label-map.ts';
 import type { TumourProbabilities } from '../domain/probabilities.ts';
 import { Agreement } from '../steps/agreement.ts';
 import { addScaled } from '../steps/add-scaled.ts';
+import { brainColumns } from '../steps/brain-columns.ts';
 import { gridOfBox, type Box, type GridView } from '../steps/model-grid.ts';
 import { blendTile, brainIn, finishBlending, mirror, placeTile, planTiles, touchesBrain, type Tile } from '../steps/tiles.ts';
 import { toModelInput, type InputChannel } from '../steps/to-model-input.ts';
@@ -59,14 +60,15 @@ export async function inferTumour({ model, channels, view, box, brain, headVisib
     return { probabilities: { kind: output.kind, geometry, values }, agreement: agreement?.dice ?? null, members: members?.dice ?? null };
   };
 
+  const columns = brainColumns(brain, view, box);
   let done = 0;
   const tileVoxels = count(tiles[0]!.size);
   const input = takeInput(channels.length * tileVoxels);
   const infer = async ({ low, size, output: part }: Tile): Promise<Float32Array> => {
     let sum: Float32Array | null = null;
     let first: Uint8Array | null = null;
-    const inside = brainIn(brain, view, part.low, part.size);
-    toModelInput(channels, view, headVisible ? brain : null, low, size, input);
+    const inside = brainIn(brain, view, columns, part.low, part.size);
+    toModelInput(channels, view, headVisible ? brain : null, columns, low, size, input);
     let mirrored = 0;
     for (const [at, axes] of mirrorings.entries()) {
       signal?.throwIfAborted();

@@ -1,5 +1,6 @@
 import type { Vec3 } from '../domain/geometry.ts';
 import type { Manifest } from '../domain/manifest.ts';
+import type { BrainColumns } from './brain-columns.ts';
 import { isEmpty } from './is-empty.ts';
 import { BLOCK, inMemoryOrder, outerAxes, type Box, type GridView } from './model-grid.ts';
 
@@ -87,18 +88,20 @@ export function touchesBrain(brain: Uint8Array, { geometry: { shape }, start, st
 }
 
 /** The brain in a box of the view, `[slowest, middle, fastest]`; 0 where the box reaches beyond the view. @param brain 1 inside, on the view's grid. */
-export function brainIn(brain: Uint8Array, { geometry: { shape }, start, strides }: GridView, low: Vec3, size: Vec3): Uint8Array {
+export function brainIn(brain: Uint8Array, { geometry: { shape }, start, strides }: GridView, { begins, ends }: BrainColumns, low: Vec3, size: Vec3): Uint8Array {
   const inside = new Uint8Array(size[0] * size[1] * size[2]);
   const from = each(axis => Math.max(0, -low[axis]));
   const to = each(axis => Math.min(size[axis], shape[axis] - low[axis]));
   const [outer, inner] = outerAxes(strides);
-  const boxStrides: Vec3 = [size[1] * size[2], size[2], 1];
+  const [boxStrides, columnStrides] = [[size[1] * size[2], size[2]] as const, [shape[1], 1] as const];
   for (let a = from[outer]; a < to[outer]; a++) {
     for (let block = from[2]; block < to[2]; block += BLOCK) {
-      const length = Math.min(to[2], block + BLOCK) - block;
       for (let b = from[inner]; b < to[inner]; b++) {
-        const source = start + (low[outer] + a) * strides[outer] + (low[inner] + b) * strides[inner] + (low[2] + block) * strides[2];
-        copyRow(brain, source, strides[2], inside, a * boxStrides[outer] + b * boxStrides[inner] + block, length);
+        const column = (low[outer] + a) * columnStrides[outer] + (low[inner] + b) * columnStrides[inner];
+        const first = Math.max(block, begins[column]! - low[2]);
+        const length = Math.min(to[2], block + BLOCK, ends[column]! - low[2]) - first;
+        const source = start + (low[outer] + a) * strides[outer] + (low[inner] + b) * strides[inner] + (low[2] + first) * strides[2];
+        if (length > 0) copyRow(brain, source, strides[2], inside, a * boxStrides[outer] + b * boxStrides[inner] + first, length);
       }
     }
   }

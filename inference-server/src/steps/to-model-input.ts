@@ -1,4 +1,5 @@
 import type { Vec3 } from '../domain/geometry.ts';
+import type { BrainColumns } from './brain-columns.ts';
 import { BLOCK, outerAxes, type GridView } from './model-grid.ts';
 import type { Scaling } from './normalise.ts';
 
@@ -10,34 +11,37 @@ export type InputChannel = { readonly voxels: Float32Array; readonly scaling: Sc
  * @param low first voxel of the tile in the view's axes; may be negative.
  * @param size of the tile, slowest axis first.
  * @param brain 1 inside, on the same grid as the voxels; null where everything that isn't 0 is brain.
+ * @param columns outside which all is background.
  * @param into `[channel, slowest, middle, fastest axis]`; overwritten whole.
  */
 export function toModelInput(
-  channels: readonly InputChannel[], view: GridView, brain: Uint8Array | null, low: Vec3, size: Vec3, into: Float32Array,
+  channels: readonly InputChannel[], view: GridView, brain: Uint8Array | null, columns: BrainColumns, low: Vec3, size: Vec3, into: Float32Array,
 ): void {
   const count = size[0] * size[1] * size[2];
   channels.forEach((channel, index) => {
     const tile = into.subarray(index * count, (index + 1) * count);
-    if (channel) gather(channel.voxels, channel.scaling, view, brain, low, size, tile);
+    if (channel) gather(channel.voxels, channel.scaling, view, brain, columns, low, size, tile);
     else tile.fill(0);
   });
 }
 
 function gather(
   voxels: Float32Array, scaling: Scaling, { geometry: { shape }, start, strides }: GridView,
-  brain: Uint8Array | null, low: Vec3, size: Vec3, tile: Float32Array,
+  brain: Uint8Array | null, { begins, ends }: BrainColumns, low: Vec3, size: Vec3, tile: Float32Array,
 ): void {
-  const from = low.map((at, axis) => Math.min(size[axis]!, Math.max(0, -at))) as unknown as Vec3;
-  const to = low.map((at, axis) => Math.max(from[axis]!, Math.min(size[axis]!, shape[axis]! - at))) as unknown as Vec3;
-  if (from.some(at => at > 0) || to.some((at, axis) => at < size[axis]!)) tile.fill(scaling.background);
+  tile.fill(scaling.background);
+  const rows = (axis: 0 | 1): [number, number] => [Math.max(0, -low[axis]), Math.min(size[axis], shape[axis] - low[axis])];
   const [outer, inner] = outerAxes(strides);
-  const tileStrides: Vec3 = [size[1] * size[2], size[2], 1];
-  for (let a = from[outer]; a < to[outer]; a++) {
-    for (let block = from[2]; block < to[2]; block += BLOCK) {
-      const length = Math.min(to[2], block + BLOCK) - block;
-      for (let b = from[inner]; b < to[inner]; b++) {
-        const source = start + (low[outer] + a) * strides[outer] + (low[inner] + b) * strides[inner] + (low[2] + block) * strides[2];
-        gatherRow(voxels, source, strides[2], brain, scaling, tile, a * tileStrides[outer] + b * tileStrides[inner] + block, length);
+  const [[outerFrom, outerTo], [innerFrom, innerTo]] = [rows(outer), rows(inner)];
+  const [tileStrides, columnStrides] = [[size[1] * size[2], size[2]] as const, [shape[1], 1] as const];
+  for (let a = outerFrom; a < outerTo; a++) {
+    const source = start + (low[outer] + a) * strides[outer] + low[inner] * strides[inner] + low[2] * strides[2];
+    const column = (low[outer] + a) * columnStrides[outer] + low[inner] * columnStrides[inner];
+    for (let block = Math.max(0, -low[2]); block < size[2]; block += BLOCK) {
+      for (let b = innerFrom; b < innerTo; b++) {
+        const from = Math.max(block, begins[column + b * columnStrides[inner]]! - low[2]);
+        const to = Math.min(size[2], block + BLOCK, ends[column + b * columnStrides[inner]]! - low[2]);
+        if (from < to) gatherRow(voxels, source + b * strides[inner] + from * strides[2], strides[2], brain, scaling, tile, a * tileStrides[outer] + b * tileStrides[inner] + from, to - from);
       }
     }
   }

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { patientToVoxel, voxelCount, voxelToPatient, type Vec3, type VolumeGeometry } from '../../../inference-server/src/domain/geometry.ts';
 import type { Manifest } from '../../../inference-server/src/domain/manifest.ts';
+import { brainColumns } from '../../../inference-server/src/steps/brain-columns.ts';
 import { viewAlong, type GridView } from '../../../inference-server/src/steps/model-grid.ts';
 import { brainIn, touchesBrain } from '../../../inference-server/src/steps/tiles.ts';
 import { toModelInput } from '../../../inference-server/src/steps/to-model-input.ts';
@@ -37,7 +38,8 @@ describe('a tile of the model\'s input', () => {
       const brain = masked ? brainOf(count, seed) : null;
       const scaling = { mean: 40, perUnit: 0.1, low: -2, high: 3, background: -7 };
       const into = new Float32Array(2 * size[0] * size[1] * size[2]).fill(99);
-      toModelInput([{ voxels, scaling }, null], view, brain, low, size, into);
+      const columns = brainColumns(brain ?? Uint8Array.from(voxels, value => (value === 0 ? 0 : 1)), view, { low: [0, 0, 0], high: view.geometry.shape });
+      toModelInput([{ voxels, scaling }, null], view, brain, columns, low, size, into);
       const expected = [...voxelsOf(low, size)].map(voxel => {
         const at = sourceOf(grid, view, voxel);
         if (at === null || voxels[at] === 0 || brain?.[at] === 0) return -7;
@@ -57,7 +59,8 @@ describe('the brain in a box', () => {
         const at = sourceOf(grid, view, voxel);
         return at === null ? 0 : brain[at];
       });
-      expect([...brainIn(brain, view, low, size)]).toEqual(expected);
+      const columns = brainColumns(brain, view, { low: [0, 0, 0], high: view.geometry.shape });
+      expect([...brainIn(brain, view, columns, low, size)]).toEqual(expected);
     }), { numRuns: 60 });
   });
 
