@@ -35,57 +35,96 @@ export function inputEvidence(
 ): InputEvidence {
   const present = SEQUENCES.filter(sequence => onGrid[sequence]);
   const volumes = present.map(sequence => onGrid[sequence]!.voxels);
-  const referenceVoxels = onGrid[reference]!.voxels;
-  const sums = volumes.map(() => new Float64Array(1 + volumes.length));
-  const cubes = new Float64Array(volumes.length);
-  const mirrored = new Float64Array(5);
   const leftRight = axes.findIndex(axis => axis === 'L' || axis === 'R');
   const { start, strides } = view;
-  let [inside, pairs] = [0, 0];
   const [slow, middle, fast] = inMemoryOrder(strides);
+  const length = Math.ceil((box.high[fast] - box.low[fast]) / STRIDE);
+  const step = STRIDE * strides[fast];
+  const seen = new SeenVoxels(brain, length * Math.ceil((box.high[slow] - box.low[slow]) / STRIDE) * Math.ceil((box.high[middle] - box.low[middle]) / STRIDE));
   for (let a = box.low[slow]; a < box.high[slow]; a += STRIDE) {
     for (let b = box.low[middle]; b < box.high[middle]; b += STRIDE) {
-      const row = start + a * strides[slow] + b * strides[middle];
-      for (let c = box.low[fast]; c < box.high[fast]; c += STRIDE) {
-        const at = row + c * strides[fast];
-        if (brain[at] === 0) continue;
-        inside++;
-        for (let one = 0; one < volumes.length; one++) {
-          const value = volumes[one]![at]!;
-          const sumsOfOne = sums[one]!;
-          sumsOfOne[volumes.length]! += value;
-          cubes[one]! += value * value * value;
-          for (let other = one; other < volumes.length; other++) sumsOfOne[other]! += value * volumes[other]![at]!;
-        }
-        const position = leftRight === slow ? a : leftRight === middle ? b : c;
-        const opposite = at + (box.low[leftRight]! + box.high[leftRight]! - 1 - 2 * position) * strides[leftRight]!;
-        if (brain[opposite] === 0) continue;
-        pairs++;
-        const x = referenceVoxels[at]!;
-        const y = referenceVoxels[opposite]!;
-        mirrored[0]! += x;
-        mirrored[1]! += y;
-        mirrored[2]! += x * x;
-        mirrored[3]! += y * y;
-        mirrored[4]! += x * y;
-      }
+      const from = start + a * strides[slow] + b * strides[middle] + box.low[fast] * strides[fast];
+      const position = leftRight === slow ? a : leftRight === middle ? b : box.low[fast];
+      const opposite = from + (box.low[leftRight]! + box.high[leftRight]! - 1 - 2 * position) * strides[leftRight]!;
+      seen.addRow(from, step, opposite, leftRight === fast ? -step : step, length);
     }
   }
   const edges = edgeCorrelations(onGrid, reference, view, box, brain);
+  const samples = volumes.map(voxels => valuesAt(voxels, seen.inside));
+  const sums = samples.map(sumOf);
+  const squares = samples.map(sample => sumOfProducts(sample, sample));
   const correlations: Partial<Record<SequencePair, number>> = {};
   present.forEach((one, i) => present.forEach((other, j) => {
     if (j <= i) return;
-    correlations[`${one}~${other}` as SequencePair] = correlation(inside,
-      sums[i]![volumes.length]!, sums[j]![volumes.length]!, sums[i]![i]!, sums[j]![j]!, sums[i]![j]!);
+    correlations[`${one}~${other}` as SequencePair] = correlation(samples[i]!.length, sums[i]!, sums[j]!, squares[i]!, squares[j]!, sumOfProducts(samples[i]!, samples[j]!));
   }));
-  const skewness = Object.fromEntries(present.map((sequence, one) => [sequence, skewnessOf(inside, sums[one]![volumes.length]!, sums[one]![one]!, cubes[one]!)]));
+  const skewness = Object.fromEntries(present.map((sequence, one) => [sequence, skewnessOf(samples[one]!.length, sums[one]!, squares[one]!, sumOfCubes(samples[one]!))]));
+  const [x, y] = [valuesAt(onGrid[reference]!.voxels, seen.paired), valuesAt(onGrid[reference]!.voxels, seen.opposite)];
+  const symmetry = correlation(x.length, sumOf(x), sumOf(y), sumOfProducts(x, x), sumOfProducts(y, y), sumOfProducts(x, y));
   const extentAlong = (directions: string): number => {
     const axis = axes.findIndex(name => directions.includes(name)) as 0 | 1 | 2;
     return (box.high[axis] - box.low[axis]) * norm(view.geometry.stepsMm[axis]);
   };
   return {
-    lengthOverWidth: extentAlong('AP') / extentAlong('LR'), lengthOverHeight: extentAlong('AP') / extentAlong('SI'), correlations, skewness, edges, symmetry: correlation(pairs, ...(mirrored as unknown as [number, number, number, number, number])),
+    lengthOverWidth: extentAlong('AP') / extentAlong('LR'), lengthOverHeight: extentAlong('AP') / extentAlong('SI'), correlations, skewness, edges, symmetry,
   };
+}
+
+/** Which voxels are looked at, as indices in memory order. */
+class SeenVoxels {
+  readonly #brain: Uint8Array;
+  readonly #inside: Int32Array;
+  readonly #paired: Int32Array;
+  readonly #opposite: Int32Array;
+  #count = 0;
+  #pairs = 0;
+
+  /** @param most that can be seen. */
+  constructor(brain: Uint8Array, most: number) {
+    this.#brain = brain;
+    [this.#inside, this.#paired, this.#opposite] = [new Int32Array(most), new Int32Array(most), new Int32Array(most)];
+  }
+
+  addRow(from: number, step: number, oppositeFrom: number, oppositeStep: number, length: number): void {
+    for (let n = 0, at = from, opposite = oppositeFrom; n < length; n++, at += step, opposite += oppositeStep) {
+      if (this.#brain[at] === 0) continue;
+      this.#inside[this.#count++] = at;
+      if (this.#brain[opposite] === 0) continue;
+      this.#paired[this.#pairs] = at;
+      this.#opposite[this.#pairs++] = opposite;
+    }
+  }
+
+  /** In the brain. */
+  get inside(): Int32Array { return this.#inside.subarray(0, this.#count); }
+  /** Of those the ones whose mirror image is brain too … */
+  get paired(): Int32Array { return this.#paired.subarray(0, this.#pairs); }
+  /** … and that image, of each. */
+  get opposite(): Int32Array { return this.#opposite.subarray(0, this.#pairs); }
+}
+
+function valuesAt(voxels: Float32Array, indices: Int32Array): Float32Array {
+  const values = new Float32Array(indices.length);
+  for (let n = 0; n < values.length; n++) values[n] = voxels[indices[n]!]!;
+  return values;
+}
+
+function sumOf(x: Float32Array): number {
+  let sum = 0;
+  for (let n = 0; n < x.length; n++) sum += x[n]!;
+  return sum;
+}
+
+function sumOfProducts(x: Float32Array, y: Float32Array): number {
+  let sum = 0;
+  for (let n = 0; n < x.length; n++) sum += x[n]! * y[n]!;
+  return sum;
+}
+
+function sumOfCubes(x: Float32Array): number {
+  let sum = 0;
+  for (let n = 0; n < x.length; n++) sum += x[n]! * x[n]! * x[n]!;
+  return sum;
 }
 
 /** On means of cubes, so that noise leaves edges alone; where a whole cube is brain. */
@@ -105,7 +144,7 @@ function edgeCorrelations(
     for (let b = 0; b < cubes[middle] * EDGE_CUBE; b++) {
       const row = first + a * strides[slow] + b * strides[middle];
       const cube = Math.floor(a / EDGE_CUBE) * cubeStrides[slow] + Math.floor(b / EDGE_CUBE) * cubeStrides[middle];
-      addInFours(brain, row, strides[fast], inside, cube, cubeStrides[fast], cubes[fast]);
+      countInFours(brain, row, strides[fast], inside, cube, cubeStrides[fast], cubes[fast]);
       // Cubes that are not brain throughout are not looked at, so that their sums may hold anything.
       for (let one = 0; one < sequences.length; one++) addInFours(sequences[one]!, row, strides[fast], means[one]!, cube, cubeStrides[fast], cubes[fast]);
     }
@@ -138,9 +177,16 @@ function edgeCorrelations(
 }
 
 /** Adds each four neighbours of a row to the next of the sums. */
-function addInFours(values: Float32Array | Uint8Array, row: number, step: number, sums: Float32Array | Uint8Array, sum: number, sumStep: number, count: number): void {
+function addInFours(values: Float32Array, row: number, step: number, sums: Float32Array, sum: number, sumStep: number, count: number): void {
   for (let n = 0, at = row, into = sum; n < count; n++, at += EDGE_CUBE * step, into += sumStep) {
     sums[into]! += values[at]! + values[at + step]! + values[at + 2 * step]! + values[at + 3 * step]!;
+  }
+}
+
+/** The same of a mask: one function for both kinds of array would look up the kind at each voxel. */
+function countInFours(mask: Uint8Array, row: number, step: number, counts: Uint8Array, count: number, countStep: number, length: number): void {
+  for (let n = 0, at = row, into = count; n < length; n++, at += EDGE_CUBE * step, into += countStep) {
+    counts[into]! += mask[at]! + mask[at + step]! + mask[at + 2 * step]! + mask[at + 3 * step]!;
   }
 }
 
