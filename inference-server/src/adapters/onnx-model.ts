@@ -76,14 +76,14 @@ export class OnnxModel implements TumourModel {
     return new OnnxModel(manifest, sessions);
   }
 
-  async infer(input: Float32Array, size: Vec3, onEach: (answer: Float32Array) => void = () => {}): Promise<Float32Array> {
+  async infer(input: Float32Array, size: Vec3, onEach: (answer: Float32Array) => void = () => {}, inside?: Uint8Array): Promise<Float32Array> {
     const [first, ...others] = this.#sessions;
     const answer = await this.#run(first!, input, size);
     onEach(answer);
     for (const [at, session] of others.entries()) {
       const next = await this.#run(session, input, size);
       onEach(next);
-      addScaled(answer, next, at === others.length - 1 ? 1 / this.#sessions.length : 1);
+      addScaled(answer, next, at === others.length - 1 ? 1 / this.#sessions.length : 1, inside);
     }
     return answer;
   }

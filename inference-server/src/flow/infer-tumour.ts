@@ -81,7 +81,7 @@ export async function inferTumour({ model, channels, view, box, brain, headVisib
         const regions = members.regionsIn(own, inside);
         if (firstMember) members.compare(firstMember, regions);
         else firstMember = regions;
-      } : undefined);
+      } : undefined, axes === 0 ? inside : undefined);
       const expected = outputChannels(output) * count(part.size);
       if (answer.length !== expected) throw new ModelError('MODEL_OUTPUT', `The model answered ${answer.length} values where ${expected} were expected`);
       if (axes) mirror(answer, outputChannels(output), part.size, axes);
@@ -91,7 +91,7 @@ export async function inferTumour({ model, channels, view, box, brain, headVisib
         else first = regions;
       }
       // The mean of what the network answers (of logits, where it answers those), so that probabilities are made once.
-      if (sum) addScaled(sum, answer, at === mirrorings.length - 1 ? 1 / mirrorings.length : 1);
+      if (sum) addScaled(sum, answer, at === mirrorings.length - 1 ? 1 / mirrorings.length : 1, inside);
       else sum = answer;
       onProgress(++done / runs);
     }

@@ -40,10 +40,11 @@ export interface TumourModel {
    * @param input `[channel, slowest, middle, fastest axis]`; not kept, so it may be reused after the answer.
    * @param size of the three spatial axes.
    * @param onEach told of each network's own answer where several are averaged, before it is.
+   * @param inside 1 where the mean of several networks is wanted, on the grid of the answer; everywhere where it is absent.
    * @returns `[output channel, …]` as the manifest says; the caller may overwrite it.
    * @throws ModelError `MODEL_OUTPUT` where the answer does not have the size that the manifest promises.
    */
-  infer(input: Float32Array, size: Vec3, onEach?: (answer: Float32Array) => void): Promise<Float32Array>;
+  infer(input: Float32Array, size: Vec3, onEach?: (answer: Float32Array) => void, inside?: Uint8Array): Promise<Float32Array>;
 }
 
 /** Finds the brain in a head. */
