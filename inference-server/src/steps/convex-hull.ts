@@ -1,3 +1,5 @@
+import { rowEnds, takePiece } from './plane-pieces.ts';
+
 /** A point of a plane; of a picture [column, row] in pixels. */
 export type Point = readonly [number, number];
 
@@ -24,34 +26,13 @@ const turn = (a: Point, b: Point, c: Point) => (b[0] - a[0]) * (c[1] - a[1]) - (
  */
 export function convexPieces(mask: Uint8Array, columns: number): Uint8Array {
   const filled = mask.slice();
-  const seen = mask.slice();
-  for (let seed = 0; seed < mask.length; seed++) if (seen[seed] === 1) fillHull(filled, columns, rowEnds(seen, columns, seed));
+  const unseen = mask.slice();
+  for (let seed = 0; seed < mask.length; seed++) if (unseen[seed] === 1) fillHull(filled, columns, takePiece(unseen, columns, seed));
   return filled;
 }
 
-/** The ends of the rows of the piece around a pixel, which is taken out of `mask`. */
-function rowEnds(mask: Uint8Array, columns: number, seed: number): Point[] {
-  const rows = mask.length / columns;
-  const ends = new Map<number, [number, number]>();
-  const open = [seed];
-  mask[seed] = 0;
-  while (open.length > 0) {
-    const pixel = open.pop()!;
-    const [j, i] = [Math.floor(pixel / columns), pixel % columns];
-    const [first, last] = ends.get(j) ?? [i, i];
-    ends.set(j, [Math.min(first, i), Math.max(last, i)]);
-    for (let nj = Math.max(0, j - 1); nj <= Math.min(rows - 1, j + 1); nj++) {
-      for (let ni = Math.max(0, i - 1); ni <= Math.min(columns - 1, i + 1); ni++) {
-        if (mask[nj * columns + ni] !== 1) continue;
-        mask[nj * columns + ni] = 0;
-        open.push(nj * columns + ni);
-      }
-    }
-  }
-  return [...ends].flatMap(([j, [first, last]]): Point[] => (first === last ? [[first, j]] : [[first, j], [last, j]]));
-}
-
-function fillHull(mask: Uint8Array, columns: number, points: readonly Point[]): void {
+function fillHull(mask: Uint8Array, columns: number, piece: readonly number[]): void {
+  const points = [...rowEnds(piece, columns)].flatMap(([row, [first, last]]): Point[] => (first === last ? [[first, row]] : [[first, row], [last, row]]));
   const hull = points.length > 2 ? convexHull(points) : points;
   const rows = points.map(([, row]) => row);
   for (let row = Math.min(...rows); row <= Math.max(...rows); row++) {

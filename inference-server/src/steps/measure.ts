@@ -3,6 +3,7 @@ import { EDEMA, ENHANCING, NECROTIC, type LabelMap } from '../domain/label-map.t
 import { convexHull, type Point } from './convex-hull.ts';
 import { isEmpty } from './is-empty.ts';
 import { lesionVolumesMl } from './lesions.ts';
+import { rowEnds, takePiece } from './plane-pieces.ts';
 import type { Diameters, Measurements } from '../domain/run.ts';
 
 /** Volumes in mL by counting voxels, the separate pieces, and the diameters of the enhancing tumour in mm. */
@@ -41,7 +42,7 @@ function enhancingDiameters({ geometry, labels }: LabelMap, enhancingSlices: rea
   const plane = inPlane(geometry);
   const candidates = enhancingSlices.flatMap(slice => {
     const image = labels.subarray(slice * rows * columns, (slice + 1) * rows * columns);
-    return lesionsOf(image, rows, columns).map(pixels => {
+    return lesionsOf(image, columns).map(pixels => {
       const hull = convexHull(edgePoints(pixels, columns, plane));
       const ends = farthestPair(hull);
       return { slice, hull, ends, longestMm: distance(...ends) };
@@ -59,11 +60,11 @@ function enhancingDiameters({ geometry, labels }: LabelMap, enhancingSlices: rea
 }
 
 /** The enhancing pixels of each lesion of a slice. */
-function lesionsOf(image: Uint8Array, rows: number, columns: number): number[][] {
-  const seen = new Uint8Array(image.length);
+function lesionsOf(image: Uint8Array, columns: number): number[][] {
+  const core = image.map(label => Number(label === ENHANCING || label === NECROTIC));
   const lesions: number[][] = [];
   for (let seed = 0; seed < image.length; seed++) {
-    if (image[seed] === ENHANCING && seen[seed] === 0) lesions.push(lesionAt(image, rows, columns, seed, seen));
+    if (image[seed] === ENHANCING && core[seed] === 1) lesions.push(takePiece(core, columns, seed).filter(pixel => image[pixel] === ENHANCING));
   }
   return lesions;
 }
@@ -77,37 +78,10 @@ function inPlane({ stepsMm: [, row, column] }: VolumeGeometry) {
   return { across, down, column: project(column), row: project(row) };
 }
 
-/** The enhancing pixels of the piece of tumour core around a pixel; marks the piece in `seen`. */
-function lesionAt(image: Uint8Array, rows: number, columns: number, seed: number, seen: Uint8Array): number[] {
-  const enhancing: number[] = [];
-  const open = [seed];
-  seen[seed] = 1;
-  while (open.length > 0) {
-    const pixel = open.pop()!;
-    if (image[pixel] === ENHANCING) enhancing.push(pixel);
-    const [j, i] = [Math.floor(pixel / columns), pixel % columns];
-    for (let nj = Math.max(0, j - 1); nj <= Math.min(rows - 1, j + 1); nj++) {
-      for (let ni = Math.max(0, i - 1); ni <= Math.min(columns - 1, i + 1); ni++) {
-        const next = nj * columns + ni;
-        if (seen[next] !== 0 || image[next] === 0 || image[next] === EDEMA) continue;
-        seen[next] = 1;
-        open.push(next);
-      }
-    }
-  }
-  return enhancing;
-}
-
 /** Middles of pixel edges, those of each row's ends only: the others lie within the hull of these. */
 function edgePoints(pixels: readonly number[], columns: number, { row, column }: ReturnType<typeof inPlane>): Point[] {
-  const ends = new Map<number, [number, number]>();
-  for (const pixel of pixels) {
-    const [j, i] = [Math.floor(pixel / columns), pixel % columns];
-    const [first, last] = ends.get(j) ?? [i, i];
-    ends.set(j, [Math.min(first, i), Math.max(last, i)]);
-  }
   const at = (j: number, i: number): Point => [j * row[0] + i * column[0], j * row[1] + i * column[1]];
-  return [...ends].flatMap(([j, [first, last]]) =>
+  return [...rowEnds(pixels, columns)].flatMap(([j, [first, last]]) =>
     [at(j, first - 0.5), at(j, last + 0.5), at(j - 0.5, first), at(j - 0.5, last), at(j + 0.5, first), at(j + 0.5, last)]);
 }
 
