@@ -133,9 +133,10 @@ async function serve(db: Database, url: string): Promise<Server> {
   return {
     measure: paths => new Promise((resolve, reject) => {
       times.length = 0;
-      client.once('error', reject);
+      const died = (code: number | null, signal: string | null) => reject(new Error(`The client ended with ${code ?? signal}`));
+      client.once('exit', died);
       client.once('message', failed => {
-        client.off('error', reject);
+        client.off('exit', died);
         if (failed === null) resolve([...times]);
         else reject(new Error(String(failed)));
       });

@@ -82,13 +82,13 @@ export class Viewer {
   readonly system: RunningSystem;
   readonly pictures: string;
   /** Errors of the page. */
-  readonly faults: string[] = [];
+  readonly faults: Error[] = [];
 
   private constructor(page: Page, system: RunningSystem, pictures: string) {
     this.page = page;
     this.system = system;
     this.pictures = pictures;
-    page.on('pageerror', error => this.faults.push(error.stack ?? error.message));
+    page.on('pageerror', error => this.faults.push(error));
   }
 
   /** @param pictures name of the folder of `test-output` that screenshots go to. */
