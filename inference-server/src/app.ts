@@ -20,7 +20,7 @@ import { runDetailsRouter } from './http/run-details.ts';
 import { runsRouter } from './http/runs.ts';
 import { pathsOnly, securityHeaders } from './http/security-headers.ts';
 import { signInRouter } from './http/sign-in.ts';
-import { statisticsRouter } from './http/statistics.ts';
+import { lookAhead, statisticsRouter } from './http/statistics.ts';
 import { studiesRouter } from './http/studies.ts';
 import { workListRouter } from './http/work-list.ts';
 
@@ -43,7 +43,7 @@ export function buildApp(context: Context, appConfig: string, rules?: RoutingRul
   app.use(signInRouter({ ...context, secureCookies: isHttps(config), publicUrl: config.PUBLIC_URL }));
   // OHIF signs in at the provider by itself, so its files come before anyone is known
   if (config.OIDC_CLIENT_ID !== undefined) app.use(onlyViewerPaths(viewerRouter({ config, appConfig }, (_req, _res, next) => next())));
-  app.use(authenticate({ ...context, auth: config.AUTH }));
+  app.use(authenticate({ ...context, auth: config.AUTH, meanwhile: lookAhead(context.statistics) }));
 
   const api = [
     runsRouter({ ...context, models: context.catalogue }), runDetailsRouter(context),

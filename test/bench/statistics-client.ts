@@ -1,14 +1,11 @@
 /** A process that asks the paths it is sent, one after the other; it records a run before every tenth, and folds what is noted, as a worker does. */
 import { once } from 'node:events';
-import { constants, setPriority } from 'node:os';
 import { Agent, request } from 'undici';
 import { countRun } from '../../inference-server/src/adapters/count-runs.ts';
 import { openDatabase } from '../../inference-server/src/adapters/database.ts';
 import { keepFolding } from '../../inference-server/src/adapters/rollup-changes.ts';
 import { aRun, seeded } from './generated-runs.ts';
 
-// who asks is elsewhere in earnest, and takes no processor time from the server
-setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 const { origin, token, url, now } = JSON.parse(process.argv[2]!) as { origin: string; token: string; url: string; now: number };
 const db = await openDatabase(url);
 const dispatcher = new Agent({ connections: 1 });

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { DatabaseSync } from 'node:sqlite';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import express from 'express';
@@ -17,7 +17,7 @@ import { foldAllChanges } from '../../inference-server/src/adapters/rollup-chang
 import { StatisticsRepository } from '../../inference-server/src/adapters/statistics-repository.ts';
 import { TokenRepository } from '../../inference-server/src/adapters/token-repository.ts';
 import { authenticate } from '../../inference-server/src/http/access.ts';
-import { statisticsRouter } from '../../inference-server/src/http/statistics.ts';
+import { lookAhead, statisticsRouter } from '../../inference-server/src/http/statistics.ts';
 import { combineTallies, daysUpTo, tallyOf, utcDay, utcHour } from '../../inference-server/src/steps/statistics.ts';
 import { freePort, startMlflow } from '../../launch/services.ts';
 import { MLFLOW_PYTHON, hasMlflow } from '../support/mlflow.ts';
@@ -111,6 +111,9 @@ interface Server {
   close(): Promise<void>;
 }
 
+/** Who asks is elsewhere in earnest, and takes no processor time from the server: of all its threads none comes first, and there are few. */
+const BELOW_NORMAL = ['-n', String(constants.priority.PRIORITY_BELOW_NORMAL), process.execPath, '--single-threaded-gc'];
+
 /** The router behind authentication. The client is a process of its own, which also records a run before every tenth request and folds, as a worker does. */
 async function serve(db: Database, url: string): Promise<Server> {
   const app = express();
@@ -122,14 +125,16 @@ async function serve(db: Database, url: string): Promise<Server> {
   });
   const tokens = new TokenRepository(db, Date.now);
   const token = await tokens.create('bench', 'reader', null);
-  app.use(authenticate({ tokens, auth: 'token' }));
+  const statistics = new StatisticsRepository(db);
+  app.use(authenticate({ tokens, auth: 'token', meanwhile: lookAhead(statistics) }));
   app.use('/api/v1', statisticsRouter({
-    statistics: new StatisticsRepository(db), mlflow: { experimentId: async () => '1' }, config: {}, now: () => NOW, pseudonyms: { of: personal => personal, place: (_kind, name) => name },
+    statistics, mlflow: { experimentId: async () => '1' }, config: {}, now: () => NOW, pseudonyms: { of: personal => personal, place: (_kind, name) => name },
   }));
   const server = createServer(app);
   await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve); });
   const { port } = server.address() as AddressInfo;
-  const client = fork(join(import.meta.dirname, 'statistics-client.ts'), [JSON.stringify({ origin: `http://127.0.0.1:${port}/api/v1/mlops`, token, url, now: NOW })]);
+  const asked = JSON.stringify({ origin: `http://127.0.0.1:${port}/api/v1/mlops`, token, url, now: NOW });
+  const client = fork(join(import.meta.dirname, 'statistics-client.ts'), [asked], { execPath: 'nice', execArgv: [...BELOW_NORMAL, ...process.execArgv] });
   return {
     measure: paths => new Promise((resolve, reject) => {
       times.length = 0;

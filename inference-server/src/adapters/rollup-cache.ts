@@ -136,7 +136,8 @@ export class RollupCache {
     if (of.from !== undefined) query = query.where('period', '>=', of.from);
     const rows: Row[] = await query.execute();
     const series: Series = { from: of.from ?? '', rows: new Map(rows.map(row => [rowOf(row), { version: row.version, tally: toTally(row) }])), answers: new Map() };
-    const isAsked = (key: Key) => (['unit', 'dimension', 'value', 'period'] as const).every(name => of[name] === undefined || of[name] === key[name]) && key.period >= series.from;
+    const isAsked = ({ unit, dimension, value, period }: Key) => unit === of.unit && (of.dimension ?? dimension) === dimension && (of.value ?? value) === value
+      && (of.period ?? period) === period && period >= series.from;
     for (const change of recent) takeIn(change, key => (isAsked(key) ? series : undefined));
     return series;
   }

@@ -82,8 +82,10 @@ export async function changesAfter(db: Database, after: number | undefined, limi
 export function differencesOf(recounts: readonly Recount[], isThere: (row: RowName) => boolean, concerns: (row: RowName) => boolean = () => true): Difference[] {
   const found = new Map<string, Difference>();
   for (const { before, now } of recounts) {
-    const taken = new Map(before && rowsOf(before).filter(concerns).map(row => [row.name, row]));
-    const added = new Map(now && rowsOf(now).filter(concerns).map(row => [row.name, row]));
+    const [rowsBefore, rowsNow] = [before, now].map(counted => (counted ? rowsOf(counted).filter(concerns) : [])) as [RowName[], RowName[]];
+    if (rowsBefore.length + rowsNow.length === 0) continue;
+    const taken = new Map(rowsBefore.map(row => [row.name, row]));
+    const added = new Map(rowsNow.map(row => [row.name, row]));
     for (const [name, row] of new Map([...taken, ...added])) {
       if (taken.has(name) && !found.has(name) && !isThere(row)) continue;
       const difference = found.get(name) ?? { ...row, added: [], taken: [] };

@@ -25,15 +25,24 @@ export class StatisticsRepository {
     this.#rollups = new RollupCache(db);
   }
 
-  /** Runs by UTC day (`YYYY-MM-DD`), both ends included; days without runs are absent. @param slice all runs where absent */
-  async days(from: string, to: string, slice: Slice | typeof ALL = ALL): Promise<Periods> {
-    await this.#rollups.refresh();
+  /** Takes in what was changed until now, for an answer that is asked for later. */
+  look(): Promise<void> {
+    return this.#rollups.refresh();
+  }
+
+  /**
+   * Runs by UTC day (`YYYY-MM-DD`), both ends included; days without runs are absent.
+   * @param slice all runs where absent
+   * @param look one that was begun after the answer was asked for
+   */
+  async days(from: string, to: string, slice: Slice | typeof ALL = ALL, look = this.look()): Promise<Periods> {
+    await look;
     return this.#rollups.periods('day', slice.dimension, slice.value, from, to);
   }
 
   /** Runs by UTC hour (`YYYY-MM-DDTHH`), both ends included; hours without runs are absent, and those before `forgetHours`. */
   async hours(from: string, to: string, slice: Slice | typeof ALL = ALL): Promise<Periods> {
-    await this.#rollups.refresh();
+    await this.look();
     return this.#rollups.periods('hour', slice.dimension, slice.value, from, to);
   }
 
@@ -50,13 +59,13 @@ export class StatisticsRepository {
   }
 
   async allTime(): Promise<AllTime> {
-    await this.#rollups.refresh();
+    await this.look();
     return allTimeOf(await this.#rollups.allTime());
   }
 
-  /** All time, hours and days of one moment. */
-  async summary(hours: readonly string[], days: readonly string[], slice: Slice | typeof ALL = ALL): Promise<{ allTime: AllTime; hours: Periods; days: Periods }> {
-    await this.#rollups.refresh();
+  /** All time, hours and days of one moment. @param look one that was begun after the answer was asked for */
+  async summary(hours: readonly string[], days: readonly string[], slice: Slice | typeof ALL = ALL, look = this.look()): Promise<{ allTime: AllTime; hours: Periods; days: Periods }> {
+    await look;
     const of = (unit: 'hour' | 'day', periods: readonly string[]) => this.#rollups.periods(unit, slice.dimension, slice.value, periods[0]!, periods.at(-1)!);
     return { allTime: allTimeOf(await this.#rollups.allTime()), hours: await of('hour', hours), days: await of('day', days) };
   }

@@ -36,6 +36,8 @@ export interface AccessDeps {
   readonly auth: 'token' | 'off';
   readonly identities?: IdentityProvider | undefined;
   readonly audit?: AuditLog;
+  /** Begins, while it is found out who asks, what an answer will need; nobody is told of it before. */
+  readonly meanwhile?: (req: Request) => void;
 }
 
 /** A script that goes on with a token that was revoked must not keep others at its address out at once. */
@@ -45,7 +47,7 @@ const FREE_WRONG_TOKENS = 20;
  * Finds out who asks, by bearer token or session cookie. Browsers that ask for a page are sent to sign in,
  * all others get 401.
  */
-export function authenticate({ tokens, auth, identities, audit }: AccessDeps): RequestHandler {
+export function authenticate({ tokens, auth, identities, audit, meanwhile }: AccessDeps): RequestHandler {
   const throttle = new SignInThrottle(undefined, FREE_WRONG_TOKENS);
   const signedIn = new SeenTokens();
   return async (req, res, next) => {
@@ -59,6 +61,7 @@ export function authenticate({ tokens, auth, identities, audit }: AccessDeps): R
     const bearer = /^Bearer +(\S+)$/i.exec(req.get('Authorization') ?? '')?.[1];
     const session = sessionOf(req);
     if (bearer !== undefined) refuseGuesser(throttle, req, res);
+    if (bearer !== undefined || session !== undefined) meanwhile?.(req);
     const foreignCaller = async () => (bearer !== undefined && identities && JWT.test(bearer) ? identities.callerOf(bearer) : undefined);
     const ownCaller = async () => (bearer !== undefined ? tokens.callerOfToken(bearer) : session !== undefined ? tokens.callerOfSession(session) : undefined);
     const foreign = await foreignCaller();

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { Router, type Response } from 'express';
+import { Router, type Request, type Response } from 'express';
 import type { z } from 'zod';
 import { EXPERIMENT, VIEW, type MlflowClient } from '../adapters/mlflow-client.ts';
 import type { Pseudonyms } from '../adapters/pseudonym.ts';
@@ -10,7 +10,7 @@ import {
 } from '../contract/statistics.ts';
 import { physicianPseudonym } from '../domain/physician.ts';
 import { combineStages, stageFiguresOf } from '../steps/stage-tallies.ts';
-import { DIMENSIONS, EMPTY_TALLY, UNKNOWN, combineTallies, daysUpTo, figuresOf, lastHours, runsOf, stepsOf, trends, utcDay, type Dimension, type Slice, type Tally } from '../steps/statistics.ts';
+import { DIMENSIONS, EMPTY_TALLY, UNKNOWN, combineTallies, daysUpTo, figuresOf, firstDayOf, lastHours, runsOf, stepsOf, trends, utcDay, type Dimension, type Slice, type Tally } from '../steps/statistics.ts';
 import { requires } from './access.ts';
 
 export interface StatisticsDeps {
@@ -21,6 +21,18 @@ export interface StatisticsDeps {
   /** ms since 1970 */
   readonly now: () => number;
 }
+
+/** What was begun for a request before it came here. */
+const looks = new WeakMap<Request, Promise<void>>();
+
+/** Looks for what has changed when a request comes, which takes as long as looking up its token: one wait for the database, not two. */
+export const lookAhead = (statistics: Pick<StatisticsRepository, 'look'>) => (req: Request): void => {
+  if (!/^\/api\/v1\/mlops\/statistics\/(daily|trends|summary)$/.test(req.path)) return;
+  const look = statistics.look();
+  // who is let in is told; there may be nobody
+  look.catch(() => undefined);
+  looks.set(req, look);
+};
 
 /** Slices of a dimension that the summary shows. */
 const SHOWN = 20;
@@ -33,14 +45,14 @@ export function statisticsRouter({ statistics, mlflow, pseudonyms, config, now }
 
   router.get('/mlops/statistics/daily', requires('view'), async (req, res) => {
     const { date = today(), ...query } = DailyQuery.parse(req.query);
-    const daily: Daily = { date, ...figuresOf((await statistics.days(date, date, sliceOf(query))).get(date) ?? EMPTY_TALLY) };
+    const daily: Daily = { date, ...figuresOf((await statistics.days(date, date, sliceOf(query), looks.get(req))).get(date) ?? EMPTY_TALLY) };
     res.json(daily);
   });
 
   router.get('/mlops/statistics/trends', requires('view'), async (req, res) => {
     const { days, step, ...query } = TrendsQuery.parse(req.query);
     const last = today();
-    const of = await statistics.days(daysUpTo(last, 2 * days)[0]!, last, sliceOf(query));
+    const of = await statistics.days(firstDayOf(last, 2 * days), last, sliceOf(query), looks.get(req));
     sendKept(res, [of], `${last} ${days} ${step}`, () => trendsParts(trends(of, last, days, step)));
   });
 
@@ -48,7 +60,7 @@ export function statisticsRouter({ statistics, mlflow, pseudonyms, config, now }
     const slice = sliceOf(SummaryQuery.parse(req.query));
     const hours = lastHours(new Date(now()));
     const days = daysUpTo(today(), 30);
-    const { allTime, hours: byHour, days: byDay } = await statistics.summary(hours, days, slice);
+    const { allTime, hours: byHour, days: byDay } = await statistics.summary(hours, days, slice, looks.get(req));
     sendKept(res, [allTime, byHour, byDay], [slice?.dimension, slice?.value, hours.at(-1)].join('\n'), () => JSON.stringify(summaryOf(allTime, byHour, byDay, hours, days, slice)));
   });
 

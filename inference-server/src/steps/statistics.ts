@@ -187,9 +187,14 @@ export const utcHour = (at: Date): string => at.toISOString().slice(0, 13);
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
 
+/** The first of `count` days that end with `last`. */
+export const firstDayOf = (last: string, count: number): string => dayOfNumber(Date.parse(last) / DAY_MS - (count - 1));
+
 /** `count` days that end with `last`, oldest first. */
-export const daysUpTo = (last: string, count: number): string[] =>
-  Array.from({ length: count }, (_, n) => dayOfNumber(Date.parse(last) / DAY_MS - (count - 1 - n)));
+export function daysUpTo(last: string, count: number): string[] {
+  const first = Date.parse(last) / DAY_MS - (count - 1);
+  return Array.from({ length: count }, (_, n) => dayOfNumber(first + n));
+}
 
 const days = new Map<number, string>();
 
@@ -214,7 +219,7 @@ export const stepsOf = (days: readonly string[], step: number): string[][] => {
 };
 
 const sumOf = (of: Days, days: readonly string[]): Tally => (days.length === 1 ? of.get(days[0]!) ?? EMPTY_TALLY : combineTallies(tallies(of, days)));
-const tallies = (of: Days, days: readonly string[]): Tally[] => days.flatMap(day => of.get(day) ?? []);
+const tallies = (of: Days, days: readonly string[]): Tally[] => days.map(day => of.get(day)).filter(tally => tally !== undefined);
 
 /** The last sum of many, by the first of them. */
 const sums = new WeakMap<Tally, { readonly parts: readonly Tally[]; readonly sum: Tally }>();
@@ -223,13 +228,19 @@ const FEW = 8;
 /** `combineTallies`; where only a few of the same days have changed since, by what they changed. */
 function sumOfMany(parts: readonly Tally[]): Tally {
   const known = parts[0] && sums.get(parts[0]);
-  const changed = known?.parts.length === parts.length ? [...parts.keys()].filter(n => parts[n] !== known.parts[n]) : undefined;
+  const changed = known?.parts.length === parts.length ? placesThatDiffer(parts, known.parts) : undefined;
   if (known && changed?.length === 0) return known.sum;
   const sum = known && changed && changed.length < FEW
     ? combineTallies([known.sum, ...changed.map(n => parts[n]!)], changed.map(n => known.parts[n]!))
     : combineTallies(parts);
   if (parts[0]) sums.set(parts[0], { parts, sum });
   return sum;
+}
+
+function placesThatDiffer(some: readonly unknown[], others: readonly unknown[]): number[] {
+  const found: number[] = [];
+  for (let n = 0; n < some.length; n++) if (some[n] !== others[n]) found.push(n);
+  return found;
 }
 
 /**

@@ -7,11 +7,12 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openDatabase, type Database } from '../../../inference-server/src/adapters/database.ts';
 import { countRun } from '../../../inference-server/src/adapters/count-runs.ts';
 import { StatisticsRepository } from '../../../inference-server/src/adapters/statistics-repository.ts';
+import { TokenRepository } from '../../../inference-server/src/adapters/token-repository.ts';
 import { Daily, DashboardUrl, Dimensions, Failures, StageTrends, Summary, Trends } from '../../../inference-server/src/contract/statistics.ts';
 import { UpstreamError } from '../../../inference-server/src/domain/errors.ts';
 import { authenticate } from '../../../inference-server/src/http/access.ts';
 import { errorHandler } from '../../../inference-server/src/http/problem.ts';
-import { statisticsRouter } from '../../../inference-server/src/http/statistics.ts';
+import { lookAhead, statisticsRouter } from '../../../inference-server/src/http/statistics.ts';
 import { anEndedRun } from '../../support/counted-runs.ts';
 
 const NOW = Date.UTC(2026, 2, 10, 12, 30);
@@ -154,5 +155,70 @@ describe('the statistics endpoints', () => {
   it('say so where MLflow has never answered', async () => {
     experimentId = async () => { throw new UpstreamError('MLFLOW_UNAVAILABLE', 'MLflow does not answer'); };
     expect(await get('dashboard-url')).toMatchObject({ status: 502, body: { code: 'MLFLOW_UNAVAILABLE' } });
+  });
+});
+
+describe('looking for what has changed while it is found out who asks', () => {
+  let token: string;
+  let statistics: StatisticsRepository;
+  let tokens: TokenRepository;
+  let looks: number;
+  let gate: Server;
+  beforeEach(async () => {
+    [tokens, statistics, looks] = [new TokenRepository(db, () => NOW), new StatisticsRepository(db), 0];
+    token = await tokens.create('script', 'reader', null);
+    const look = statistics.look.bind(statistics);
+    statistics.look = () => { looks++; return look(); };
+    const app = express();
+    app.use(authenticate({ tokens, auth: 'token', meanwhile: lookAhead(statistics) }));
+    app.use('/api/v1', statisticsRouter({ statistics, mlflow: { experimentId: async () => '7' }, config, now: () => NOW, pseudonyms: { of: personal => personal, place: (_kind, name) => name } }));
+    app.use(errorHandler(pino({ level: 'silent' })));
+    await new Promise<void>(resolve => { gate = app.listen(0, '127.0.0.1', () => resolve()); });
+  });
+  afterEach(() => new Promise(resolve => gate.close(resolve)));
+
+  const ask = async (path: string, bearer: string | undefined = token) => {
+    const answer = await fetch(`http://127.0.0.1:${(gate.address() as AddressInfo).port}/api/v1/mlops/${path}`, { headers: bearer === undefined ? {} : { Authorization: `Bearer ${bearer}` } });
+    return { status: answer.status, body: await answer.json() as unknown };
+  };
+  const ENDPOINTS = ['statistics/daily', 'statistics/trends?days=30', 'statistics/summary'];
+
+  it.each(ENDPOINTS)('begins before the token is known, and once: %s', async path => {
+    const find = tokens.callerOfToken.bind(tokens);
+    const begun: number[] = [];
+    tokens.callerOfToken = asked => { begun.push(looks); return find(asked); };
+    expect((await ask(path)).status).toBe(200);
+    expect([begun, looks]).toEqual([[1], 1]);
+  });
+
+  it.each(ENDPOINTS)('finds every run that had ended when the request came: %s', async path => {
+    for (let runs = 1; runs <= 3; runs++) {
+      await ended('2026-03-10T08:00:00.000Z', { id: `run-${runs}` });
+      const body = (await ask(path)).body as { runs?: number; period?: { runs: number }; all_time?: { runs: number } };
+      expect((body.all_time ?? body.period ?? body).runs).toBe(runs);
+    }
+  });
+
+  it('lets nobody in whose token was revoked', async () => {
+    expect((await ask('statistics/daily')).status).toBe(200);
+    await tokens.revoke('script');
+    expect((await ask('statistics/daily')).status).toBe(401);
+  });
+
+  it('is not done for who shows nothing, nor for who must wait after too many wrong tokens', async () => {
+    expect((await ask('statistics/daily', '')).status).toBe(401);
+    expect(looks).toBe(0);
+    let status = 0;
+    for (let n = 0; n < 40 && status !== 429; n++) status = (await ask('statistics/daily', 'cb_wrong')).status;
+    expect(status).toBe(429);
+    const before = looks;
+    expect((await ask('statistics/daily')).status).toBe(429);
+    expect(looks).toBe(before);
+  });
+
+  it('is told to who is let in when it fails, and to nobody else', async () => {
+    statistics.look = () => Promise.reject(new UpstreamError('MLFLOW_UNAVAILABLE', 'away'));
+    expect((await ask('statistics/daily', 'cb_wrong')).status).toBe(401);
+    expect((await ask('statistics/daily')).status).toBe(502);
   });
 });
