@@ -28,7 +28,7 @@ const Tiling = z.discriminatedUnion('kind', [
     maxSize: Size3.describe('larger boxes are tiled with this size'),
   }).refine(({ multipleOf, maxSize }) => maxSize.every(n => n % multipleOf === 0), { path: ['maxSize'], message: 'must be multiples of multipleOf, since a larger brain is read in tiles of this size' }),
   z.strictObject({
-    kind: z.literal('sliding').describe('overlapping tiles, blended with Gaussian weights'),
+    kind: z.literal('sliding').describe('overlapping tiles, whose answers are blended with Gaussian weights, before any activation'),
     size: Size3,
     overlap: z.number().min(0).max(0.9),
   }),

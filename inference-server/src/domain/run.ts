@@ -3,7 +3,7 @@ import type { Sequence, SeriesSelection } from './study.ts';
 import type { InstanceUid, SeriesUid, StudyUid } from './uid.ts';
 
 /** Part of every run's identity: raise it when the same input may give another result. */
-export const PIPELINE_VERSION = '1.2.0';
+export const PIPELINE_VERSION = '1.3.0';
 
 export const RUN_STATES = ['queued', 'running', 'completed', 'failed', 'cancelled', 'superseded', 'skipped'] as const;
 export type RunState = (typeof RUN_STATES)[number];

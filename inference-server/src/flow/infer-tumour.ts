@@ -5,11 +5,12 @@ import type { Region } from '../domain/label-map.ts';
 import type { TumourProbabilities } from '../domain/probabilities.ts';
 import { Agreement } from '../steps/agreement.ts';
 import { addScaled } from '../steps/add-scaled.ts';
+import { Blending } from '../steps/blending.ts';
 import { brainColumns } from '../steps/brain-columns.ts';
 import { gridOfBox, type Box, type GridView } from '../steps/model-grid.ts';
-import { blendTile, brainIn, finishBlending, mirror, placeTile, planTiles, touchesBrain, type Tile } from '../steps/tiles.ts';
+import { brainIn, mirror, placeTile, planTiles, touchesBrain, type Tile } from '../steps/tiles.ts';
 import { toModelInput, type InputChannel } from '../steps/to-model-input.ts';
-import { KEPT_CHANNELS, outputChannels, toProbabilities } from '../steps/to-probabilities.ts';
+import { outputChannels, toProbabilities } from '../steps/to-probabilities.ts';
 import type { TumourModel } from './ports.ts';
 
 interface Options {
@@ -55,11 +56,7 @@ export async function inferTumour({ model, channels, view, box, brain, headVisib
   const geometry = gridOfBox(view.geometry, plan.low, plan.size);
   const agreement = compare.mirrored && mirrorings.length > 1 ? new Agreement(output) : null;
   const members = compare.networks && networksOf(model.manifest).length > 1 ? new Agreement(output) : null;
-  const result = (values: Float32Array): Inference => {
-    spareInput = input;
-    return { probabilities: { kind: output.kind, geometry, values }, agreement: agreement?.dice ?? null, members: members?.dice ?? null };
-  };
-
+  const channelsOut = outputChannels(output);
   const columns = brainColumns(brain, view, box);
   let done = 0;
   const tileVoxels = count(tiles[0]!.size);
@@ -82,9 +79,9 @@ export async function inferTumour({ model, channels, view, box, brain, headVisib
         if (firstMember) members.compare(firstMember, regions);
         else firstMember = regions;
       } : undefined, axes === 0 ? inside : undefined);
-      const expected = outputChannels(output) * count(part.size);
+      const expected = channelsOut * count(part.size);
       if (answer.length !== expected) throw new ModelError('MODEL_OUTPUT', `The model answered ${answer.length} values where ${expected} were expected`);
-      if (axes) mirror(answer, outputChannels(output), part.size, axes);
+      if (axes) mirror(answer, channelsOut, part.size, axes);
       if (agreement) {
         const regions = agreement.regionsIn(answer, inside);
         if (first) agreement.compare(first, regions);
@@ -95,21 +92,24 @@ export async function inferTumour({ model, channels, view, box, brain, headVisib
       else sum = answer;
       onProgress(++done / runs);
     }
-    return toProbabilities(sum!, output, inside);
+    return sum!;
   };
 
-  if (plan.tiles.length === 1 && plan.tiles[0]!.output.size.every((n, axis) => n === plan.size[axis])) {
-    return result(await infer(plan.tiles[0]!));
-  }
-  const values = new Float32Array(KEPT_CHANNELS * count(plan.size));
-  const weights = new Float32Array(plan.blended ? count(plan.size) : 0);
-  for (const tile of tiles) {
-    const answer = await infer(tile);
-    if (plan.blended) blendTile(answer, KEPT_CHANNELS, tile.output, plan, values, weights);
-    else placeTile(answer, KEPT_CHANNELS, tile.output, plan, values);
-  }
-  if (plan.blended) finishBlending(values, KEPT_CHANNELS, weights);
-  return result(values);
+  const answer = async (): Promise<Float32Array> => {
+    const [first] = plan.tiles;
+    if (plan.tiles.length === 1 && first!.output.size.every((n, axis) => n === plan.size[axis])) return infer(first!);
+    if (plan.blended) {
+      const blending = new Blending(channelsOut, plan, columns);
+      for (const tile of tiles) blending.add(await infer(tile), tile.output);
+      return blending.values;
+    }
+    const values = new Float32Array(channelsOut * count(plan.size));
+    for (const tile of tiles) placeTile(await infer(tile), channelsOut, tile.output, plan, values);
+    return values;
+  };
+  const values = toProbabilities(await answer(), output, brainIn(brain, view, columns, plan.low, plan.size));
+  spareInput = input;
+  return { probabilities: { kind: output.kind, geometry, values }, agreement: agreement?.dice ?? null, members: members?.dice ?? null };
 }
 
 const count = ([a, b, c]: Vec3): number => a * b * c;

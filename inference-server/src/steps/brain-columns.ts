@@ -1,3 +1,4 @@
+import type { Vec3 } from '../domain/geometry.ts';
 import { inMemoryOrder, type Box, type GridView } from './model-grid.ts';
 
 /**
@@ -5,13 +6,15 @@ import { inMemoryOrder, type Box, type GridView } from './model-grid.ts';
  * where there is none. Half of a brain's box is none of it, and need not be read in steps that are far apart in memory.
  */
 export interface BrainColumns {
+  /** Of the view. */
+  readonly shape: Vec3;
   readonly begins: Int32Array;
   readonly ends: Int32Array;
 }
 
 /** @param brain 1 inside, on the view's grid. @param box that holds it, in the view's axes. */
 export function brainColumns(brain: Uint8Array, { geometry: { shape }, start, strides }: GridView, { low, high }: Box): BrainColumns {
-  const columns = { begins: new Int32Array(shape[0] * shape[1]).fill(shape[2]), ends: new Int32Array(shape[0] * shape[1]) };
+  const columns = { shape, begins: new Int32Array(shape[0] * shape[1]).fill(shape[2]), ends: new Int32Array(shape[0] * shape[1]) };
   const [slow, middle, fast] = inMemoryOrder(strides);
   const columnSteps = [shape[1], 1, 0] as const;
   for (let a = low[slow]; a < high[slow]; a++) {

@@ -112,53 +112,7 @@ function copyRow(from: Uint8Array, source: number, stride: number, into: Uint8Ar
   for (let n = 0, at = source; n < length; n++, at += stride) into[target + n] = from[at]!;
 }
 
-/** Sigma of the blending weights, as a part of the tile's side (Isensee 2021). */
-const BLENDING_SIGMA = 1 / 8;
-
-/** Weights along one side of a tile, largest in its middle, never 0. */
-export function blendingWeights(length: number): Float32Array {
-  const middle = (length - 1) / 2;
-  return Float32Array.from({ length }, (_, i) => Math.max(1e-3, Math.exp(-0.5 * ((i - middle) / (length * BLENDING_SIGMA)) ** 2)));
-}
-
-/** Adds a tile's weighted answer to the sums, in place. `answer` and `sums` are `[channel, slowest, middle, fastest]`. */
-export function blendTile(
-  answer: Float32Array, channels: number, { low, size }: Tile['output'], plan: Pick<TilePlan, 'low' | 'size'>,
-  sums: Float32Array, weights: Float32Array,
-): void {
-  const [w0, w1, w2] = [blendingWeights(size[0]), blendingWeights(size[1]), blendingWeights(size[2])];
-  const planCount = plan.size[0] * plan.size[1] * plan.size[2];
-  const tileCount = size[0] * size[1] * size[2];
-  for (let a = 0; a < size[0]; a++) {
-    for (let b = 0; b < size[1]; b++) {
-      const weightOfRow = w0[a]! * w1[b]!;
-      const row = ((low[0] - plan.low[0] + a) * plan.size[1] + low[1] - plan.low[1] + b) * plan.size[2] + low[2] - plan.low[2];
-      const source = (a * size[1] + b) * size[2];
-      addWeights(weights, row, w2, weightOfRow);
-      for (let channel = 0; channel < channels; channel++) addWeighted(sums, channel * planCount + row, answer, channel * tileCount + source, w2, weightOfRow);
-    }
-  }
-}
-
-function addWeights(into: Float32Array, target: number, weights: Float32Array, scale: number): void {
-  for (let n = 0; n < weights.length; n++) into[target + n]! += scale * weights[n]!;
-}
-
-/** Rows are added in functions of their own, which V8 compiles once. */
-function addWeighted(into: Float32Array, target: number, values: Float32Array, source: number, weights: Float32Array, scale: number): void {
-  for (let n = 0; n < weights.length; n++) into[target + n]! += scale * weights[n]! * values[source + n]!;
-}
-
-/** Turns the sums of `blendTile` into means, in place; voxels that no tile covered stay 0. */
-export function finishBlending(sums: Float32Array, channels: number, weights: Float32Array): void {
-  for (let i = 0; i < weights.length; i++) weights[i] = weights[i] === 0 ? 0 : 1 / weights[i]!;
-  for (let channel = 0; channel < channels; channel++) {
-    const values = sums.subarray(channel * weights.length, (channel + 1) * weights.length);
-    for (let i = 0; i < values.length; i++) values[i]! *= weights[i]!;
-  }
-}
-
-/** Puts a tile's answer in its place among abutting ones. Layouts as in `blendTile`. */
+/** Puts a tile's answer in its place among abutting ones. `answer` and `whole` are `[channel, slowest, middle, fastest]`. */
 export function placeTile(
   answer: Float32Array, channels: number, { low, size }: Tile['output'], plan: Pick<TilePlan, 'low' | 'size'>, whole: Float32Array,
 ): void {

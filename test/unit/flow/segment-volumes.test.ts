@@ -135,6 +135,21 @@ describe('segmenting volumes', () => {
     expect(new Set([...labels.keys()].filter(at => labels[at] !== 0).map(at => at % columns))).toEqual(new Set([0]));
   });
 
+  it('blends what overlapping tiles answer before it makes probabilities of it', async () => {
+    const answers = [4, -4];
+    const model: TumourModel = {
+      manifest: aManifest(new Uint8Array(), { spacingMm: [2, 2, 2], tiling: { kind: 'sliding', size: [68, 56, 32], overlap: 0.5 } }),
+      infer: async (_, [a, b, c]) => new Float32Array(3 * a * b * c).fill(answers.shift()!),
+    };
+    const { probabilities: { values, geometry } } = await segmentVolumes({ volumes: study(AXIAL, () => 1e-3), model, brainExtractor: { name: 'all', extract: async head => ({ geometry: head.geometry, voxels: new Uint8Array(head.voxels.length).fill(1) }) } });
+    expect(geometry.shape).toEqual([68, 56, 48]);
+    // Tiles of 32 slices from 0 and from 16, whose weights have a sigma of 4.
+    const weight = (slice: number, first: number) => Math.exp(-0.5 * ((slice - first - 15.5) / 4) ** 2);
+    const [one, other] = [weight(23, 0), weight(23, 16)];
+    expect(values[23]).toBeCloseTo(1 / (1 + Math.exp((-4 * (one - other)) / (one + other))), 3);
+    expect([values[0], values[47]].map(p => p!.toFixed(2))).toEqual(['0.98', '0.02']);
+  });
+
   it('goes back to the native grid of an oblique series with thick slices', async () => {
     const [c, s] = [Math.cos(0.3), Math.sin(0.3)];
     const oblique: VolumeGeometry = { shape: [26, 110, 130], originMm: [-64, -58 * c + 52 * s, -58 * s - 52 * c], stepsMm: [[0, -4 * s, 4 * c], [0, c, s], [1, 0, 0]] };

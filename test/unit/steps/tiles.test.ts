@@ -2,7 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Vec3 } from '../../../inference-server/src/domain/geometry.ts';
 import type { Manifest } from '../../../inference-server/src/domain/manifest.ts';
-import { blendTile, finishBlending, mirror, placeTile, planTiles } from '../../../inference-server/src/steps/tiles.ts';
+import { Blending } from '../../../inference-server/src/steps/blending.ts';
+import type { BrainColumns } from '../../../inference-server/src/steps/brain-columns.ts';
+import { mirror, placeTile, planTiles } from '../../../inference-server/src/steps/tiles.ts';
 
 const Side = fc.integer({ min: 1, max: 40 });
 const AnyBox = fc.tuple(fc.tuple(fc.integer({ min: -5, max: 20 }), fc.integer({ min: 0, max: 20 }), fc.integer({ min: 0, max: 20 })), fc.tuple(Side, Side, Side))
@@ -46,18 +48,45 @@ describe('putting tiles together', () => {
     return values;
   };
 
-  it.each(TILINGS.slice(1))('gives back a field that each tile saw a part of ($kind)', tiling => {
-    const plan = planTiles(tiling, { low: [2, 3, 4], high: [20, 23, 19] });
-    const count = plan.size[0] * plan.size[1] * plan.size[2];
-    const values = new Float32Array(2 * count);
-    const weights = new Float32Array(count);
-    for (const { output } of plan.tiles) {
-      if (plan.blended) blendTile(tileOf(output.low, output.size), 2, output, plan, values, weights);
-      else placeTile(tileOf(output.low, output.size), 2, output, plan, values);
-    }
-    if (plan.blended) finishBlending(values, 2, weights);
-    const expected = tileOf(plan.low, plan.size);
-    expect(Math.max(...values.map((value, at) => Math.abs(value - expected[at]!)))).toBeLessThan(0.01);
+  const farthest = (values: Float32Array, expected: Float32Array) => Math.max(...values.map((value, at) => Math.abs(value - expected[at]!)));
+
+  it('gives back a field that abutting tiles saw each a part of', () => {
+    const plan = planTiles(TILINGS[2]!, { low: [2, 3, 4], high: [20, 23, 19] });
+    const values = new Float32Array(2 * plan.size[0] * plan.size[1] * plan.size[2]);
+    for (const { output } of plan.tiles) placeTile(tileOf(output.low, output.size), 2, output, plan, values);
+    expect(farthest(values, tileOf(plan.low, plan.size))).toBeLessThan(0.01);
+  });
+
+  const everywhere: BrainColumns = { shape: [32, 32, 32], begins: new Int32Array(32 * 32), ends: new Int32Array(32 * 32).fill(32) };
+
+  it('gives back a field that overlapping tiles saw each a part of', () => {
+    const plan = planTiles(TILINGS[1]!, { low: [2, 3, 4], high: [20, 23, 19] });
+    const blending = new Blending(2, plan, everywhere);
+    for (const { output } of plan.tiles) blending.add(tileOf(output.low, output.size), output);
+    expect(farthest(blending.values, tileOf(plan.low, plan.size))).toBeLessThan(0.01);
+  });
+
+  it('weighs overlapping tiles by a Gaussian of an eighth of their side', () => {
+    const plan = planTiles({ kind: 'sliding', size: [16, 12, 8], overlap: 0.5 }, { low: [0, 0, 0], high: [16, 12, 12] });
+    const blending = new Blending(1, plan, everywhere);
+    plan.tiles.forEach(({ output }, at) => blending.add(new Float32Array(16 * 12 * 8).fill(at), output));
+    const gauss = (distance: number) => Math.exp(-0.5 * (distance / (8 / 8)) ** 2);
+    // Voxel 5 is the 6th of the tile that begins at 0 and the 2nd of that at 4; their middles are at 3.5.
+    expect(plan.tiles.map(({ low }) => low[2])).toEqual([0, 4]);
+    expect(blending.values[5]).toBeCloseTo(gauss(2.5) / (gauss(1.5) + gauss(2.5)), 5);
+  });
+
+  it('blends nothing outside the brain, nor beyond its volume', () => {
+    const plan = planTiles({ kind: 'sliding', size: [16, 12, 8], overlap: 0.5 }, { low: [-4, 0, 0], high: [16, 12, 12] });
+    const brain: BrainColumns = { shape: [4, 12, 12], begins: new Int32Array(48).fill(3), ends: new Int32Array(48).fill(7) };
+    const blending = new Blending(1, plan, brain);
+    for (const { output } of plan.tiles) blending.add(new Float32Array(16 * 12 * 8).fill(1), output);
+    const [rows, columns] = [plan.size[1], plan.size[2]];
+    const expected = blending.values.map((_, at) => {
+      const [slice, column] = [Math.floor(at / (rows * columns)) + plan.low[0], (at % columns) + plan.low[2]];
+      return slice >= 0 && slice < 4 && column >= 3 && column < 7 ? 1 : 0;
+    });
+    expect(farthest(blending.values, expected)).toBeLessThan(1e-6);
   });
 
   it('mirrors along the axes asked for, and back', () => {
