@@ -130,6 +130,7 @@ declare global {
     readonly cornerstoneTools?: {
       readonly utilities: { readonly segmentation: { triggerSegmentationRender(): void } };
       readonly ToolGroupManager: { getToolGroupForViewport(viewportId: string): { getActivePrimaryMouseButtonTool(): string | undefined } | undefined };
+      readonly SynchronizerManager: { getAllSynchronizers(): readonly { isDisabled(): boolean; setEnabled(enabled: boolean): void }[] };
       readonly Enums: { readonly Events: { readonly SEGMENTATION_DATA_MODIFIED: string } };
     };
   }

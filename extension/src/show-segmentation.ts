@@ -1,6 +1,7 @@
 import { SEGMENTS } from '../../inference-server/src/domain/label-map.ts';
 import type { DisplaySet, OhifHost, Viewport } from '../ohif.d.ts';
 import type { OverlayStyle } from './run-state.ts';
+import { withoutLinks } from './without-links.ts';
 
 /** How long OHIF may take to build a display set, or a viewport to take a segmentation, ms. */
 const PATIENCE_MS = 120_000;
@@ -70,7 +71,9 @@ export async function showSegmentation(host: OhifHost, stored: StoredSegmentatio
   await loadLabels(host, segmentation);
   signal.throwIfAborted();
   if (mayReplace) await placeFor(host, stored.referenceSeriesUid, signal);
-  await until(() => completeOverlay(host, segmentation.displaySetInstanceUID, stored.referenceSeriesUid), () => new ShowError('OVERLAY_NOT_LOADED', 'The viewer did not show the segmentation'), signal);
+  await withoutLinks(() => until(
+    () => completeOverlay(host, segmentation.displaySetInstanceUID, stored.referenceSeriesUid), () => new ShowError('OVERLAY_NOT_LOADED', 'The viewer did not show the segmentation'), signal,
+  ));
   return segmentation.displaySetInstanceUID;
 }
 
