@@ -9,7 +9,7 @@ import { Blending } from '../steps/blending.ts';
 import { brainColumns } from '../steps/brain-columns.ts';
 import { gridOfBox, type Box, type GridView } from '../steps/model-grid.ts';
 import { brainIn, mirror, placeTile, planTiles, touchesBrain, type Tile } from '../steps/tiles.ts';
-import { toModelInput, type InputChannel } from '../steps/to-model-input.ts';
+import { fromBrainInput, toModelInput, type BrainInput, type InputChannel } from '../steps/to-model-input.ts';
 import { outputChannels, toProbabilities } from '../steps/to-probabilities.ts';
 import type { TumourModel } from './ports.ts';
 
@@ -61,11 +61,21 @@ export async function inferTumour({ model, channels, view, box, brain, headVisib
   let done = 0;
   const tileVoxels = count(tiles[0]!.size);
   const input = takeInput(channels.length * tileVoxels);
+  const visible = headVisible ? brain : null;
+  const readBrain = (): BrainInput => {
+    const { low, high } = box;
+    const size: Vec3 = [high[0] - low[0], high[1] - low[1], high[2] - low[2]];
+    const values = new Float32Array(channels.length * count(size));
+    toModelInput(channels, view, visible, columns, low, size, values);
+    return { low, size, values };
+  };
+  const brainInput = tiles.length > 1 ? readBrain() : null;
   const infer = async ({ low, size, output: part }: Tile): Promise<Float32Array> => {
     let sum: Float32Array | null = null;
     let first: Uint8Array | null = null;
     const inside = brainIn(brain, view, columns, part.low, part.size);
-    toModelInput(channels, view, headVisible ? brain : null, columns, low, size, input);
+    if (brainInput) fromBrainInput(brainInput, channels, columns, low, size, input);
+    else toModelInput(channels, view, visible, columns, low, size, input);
     let mirrored = 0;
     for (const [at, axes] of mirrorings.entries()) {
       signal?.throwIfAborted();

@@ -25,6 +25,38 @@ export function toModelInput(
   });
 }
 
+/** What `toModelInput` gives of the brain's box, read and scaled once for tiles that share much of it. */
+export interface BrainInput {
+  readonly low: Vec3;
+  readonly size: Vec3;
+  /** `[channel, slowest, middle, fastest axis]` of the box. */
+  readonly values: Float32Array;
+}
+
+/** The same as `toModelInput` gives of a tile, copied from the brain's box. */
+export function fromBrainInput(input: BrainInput, channels: readonly InputChannel[], columns: BrainColumns, low: Vec3, size: Vec3, into: Float32Array): void {
+  const [count, boxCount] = [size[0] * size[1] * size[2], input.size[0] * input.size[1] * input.size[2]];
+  const rows = (axis: 0 | 1): [number, number] => [Math.max(0, input.low[axis] - low[axis]), Math.min(size[axis], input.low[axis] + input.size[axis] - low[axis])];
+  const [[aFrom, aTo], [bFrom, bTo]] = [rows(0), rows(1)];
+  channels.forEach((channel, index) => {
+    into.fill(channel ? channel.scaling.background : 0, index * count, (index + 1) * count);
+    if (!channel) return;
+    for (let a = aFrom; a < aTo; a++) {
+      for (let b = bFrom; b < bTo; b++) {
+        const column = (low[0] + a) * columns.shape[1] + low[1] + b;
+        const from = Math.max(0, columns.begins[column]! - low[2]);
+        const to = Math.min(size[2], columns.ends[column]! - low[2]);
+        const source = index * boxCount + ((low[0] + a - input.low[0]) * input.size[1] + low[1] + b - input.low[1]) * input.size[2] + low[2] - input.low[2];
+        copyRow(input.values, source, into, index * count + (a * size[1] + b) * size[2], from, to);
+      }
+    }
+  });
+}
+
+function copyRow(values: Float32Array, source: number, into: Float32Array, target: number, from: number, to: number): void {
+  for (let n = from; n < to; n++) into[target + n] = values[source + n]!;
+}
+
 function gather(
   voxels: Float32Array, scaling: Scaling, { geometry: { shape }, start, strides }: GridView,
   brain: Uint8Array | null, { begins, ends }: BrainColumns, low: Vec3, size: Vec3, tile: Float32Array,

@@ -5,7 +5,7 @@ import type { Manifest } from '../../../inference-server/src/domain/manifest.ts'
 import { brainColumns } from '../../../inference-server/src/steps/brain-columns.ts';
 import { viewAlong, type GridView } from '../../../inference-server/src/steps/model-grid.ts';
 import { brainIn, touchesBrain } from '../../../inference-server/src/steps/tiles.ts';
-import { toModelInput } from '../../../inference-server/src/steps/to-model-input.ts';
+import { fromBrainInput, toModelInput } from '../../../inference-server/src/steps/to-model-input.ts';
 
 /** Longer than the blocks that are read at a time along one axis, and along the others shorter. */
 const SHAPES: readonly Vec3[] = [[70, 3, 4], [3, 70, 4], [4, 3, 70]];
@@ -47,6 +47,26 @@ describe('a tile of the model\'s input', () => {
       });
       expect(Math.max(...expected.map((value, at) => Math.abs(into[at]! - value)))).toBeLessThan(1e-5);
       expect(into.subarray(expected.length).every(value => value === 0)).toBe(true);
+    }), { numRuns: 60 });
+  });
+
+  it('is the same when it is copied from the brain\'s box, which was read once', () => {
+    fc.assert(fc.property(AnyCase, fc.nat(2), ({ grid, view, low, size, seed }, rim) => {
+      const { shape } = view.geometry;
+      const box = { low: [0, 0, 0] as Vec3, high: shape.map(n => Math.max(1, n - rim)) as unknown as Vec3 };
+      const brain = new Uint8Array(voxelCount(grid));
+      for (const voxel of voxelsOf(box.low, box.high)) {
+        const at = sourceOf(grid, view, voxel)!;
+        brain[at] = (at * 31 + seed) % 3 === 0 ? 0 : 1;
+      }
+      const columns = brainColumns(brain, view, box);
+      const channels = [{ voxels: some(brain.length, n => n + seed), scaling: { mean: 40, perUnit: 0.1, low: -2, high: 3, background: -7 } }, null];
+      const values = new Float32Array(2 * box.high[0] * box.high[1] * box.high[2]);
+      toModelInput(channels, view, brain, columns, box.low, box.high, values);
+      const [direct, copied] = [0, 99].map(fill => new Float32Array(2 * size[0] * size[1] * size[2]).fill(fill)) as [Float32Array, Float32Array];
+      toModelInput(channels, view, brain, columns, low, size, direct);
+      fromBrainInput({ low: box.low, size: box.high, values }, channels, columns, low, size, copied);
+      expect(Buffer.compare(new Uint8Array(copied.buffer), new Uint8Array(direct.buffer))).toBe(0);
     }), { numRuns: 60 });
   });
 });
