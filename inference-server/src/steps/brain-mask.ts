@@ -1,6 +1,5 @@
 import { patientToVoxel, sameGrid, subtract, voxelCount, voxelToPatient, voxelVolumeMl, type Vec3, type VolumeGeometry } from '../domain/geometry.ts';
 import type { Mask, Volume } from '../domain/volume.ts';
-import { inStretches } from './stretches.ts';
 
 /**
  * Brains with their fluid measure 900–1900 mL, heads in a scanner's field of view 3000 mL and more; the limits leave room for
@@ -36,9 +35,7 @@ export function foregroundOf(volumes: readonly Volume[]): Mask {
   const bits = volumes.map(({ voxels }) => new Int32Array(voxels.buffer, voxels.byteOffset, voxels.length));
   const [a, b = a!, c = a!, d = a!] = bits;
   const voxels = new Uint8Array(a!.length);
-  inStretches(voxels.length, (from, to) => {
-    for (let at = from; at < to; at++) voxels[at] = (a![at]! | b[at]! | c[at]! | d[at]!) === 0 ? 0 : 1;
-  });
+  for (let at = 0; at < voxels.length; at++) voxels[at] = (a![at]! | b[at]! | c[at]! | d[at]!) === 0 ? 0 : 1;
   return { geometry: volumes[0]!.geometry, voxels };
 }
 

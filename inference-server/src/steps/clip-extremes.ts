@@ -1,5 +1,4 @@
 import { quantiles } from './quantile.ts';
-import { inStretches } from './stretches.ts';
 import type { Volume } from '../domain/volume.ts';
 
 /** Only one voxel of so many is looked at for the limit; a prime, so that no row is missed. */
@@ -48,22 +47,14 @@ function areBelow(voxels: Float32Array, ceiling: number): boolean {
   const bits = new Int32Array(voxels.buffer, voxels.byteOffset, voxels.length);
   const nearest = Math.fround(ceiling);
   const most = new Int32Array(Float32Array.of(nearest).buffer)[0]! - (nearest > ceiling ? 1 : 0);
-  let beyond = 0;
-  inStretches(bits.length, (from, to) => { beyond |= signsOf(bits, from, to, most); });
-  return beyond >= 0;
-}
-
-/** Below 0 where any of the values is, or is above `most`. */
-function signsOf(bits: Int32Array, from: number, to: number, most: number): number {
-  let signs = 0;
-  let at = from;
-  for (; at + 3 < to; at += 4) {
+  let at = 0;
+  for (; at + 3 < bits.length; at += 4) {
     const p = bits[at]!;
     const q = bits[at + 1]!;
     const r = bits[at + 2]!;
     const s = bits[at + 3]!;
-    signs |= p | q | r | s | (most - p) | (most - q) | (most - r) | (most - s);
+    if ((p | q | r | s | (most - p) | (most - q) | (most - r) | (most - s)) < 0) return false;
   }
-  for (; at < to; at++) signs |= bits[at]! | (most - bits[at]!);
-  return signs;
+  for (; at < bits.length; at++) if (bits[at]! < 0 || bits[at]! > most) return false;
+  return true;
 }

@@ -3,7 +3,6 @@ import type { Region } from '../domain/label-map.ts';
 import type { TumourProbabilities } from '../domain/probabilities.ts';
 import type { Mask } from '../domain/volume.ts';
 import { insideOf } from './brain-mask.ts';
-import { inStretches } from './stretches.ts';
 
 export interface OwnConfidence extends Confidence {
   /** ln(voxels found / voxels of which the network is unsure): small where much of the border could as well lie elsewhere. */
@@ -42,14 +41,8 @@ const expectedDice = ({ expected, found, overlap }: Sums): number | null => (fou
 const sharpness = ({ found, unsure }: Sums): number => Math.log((found + 1) / (unsure + 1));
 
 function sumsOfRegion(probabilities: Float32Array): Sums {
-  const sums: Sums = { expected: 0, found: 0, overlap: 0, unsure: 0 };
-  inStretches(probabilities.length, (from, to) => addRegion(sums, probabilities, from, to));
-  return sums;
-}
-
-function addRegion(sums: Sums, probabilities: Float32Array, from: number, to: number): void {
-  let { expected, found, overlap, unsure } = sums;
-  for (let at = from; at < to; at++) {
+  let [expected, found, overlap, unsure] = [0, 0, 0, 0];
+  for (let at = 0; at < probabilities.length; at++) {
     const p = probabilities[at]!;
     if (p === 0) continue;
     expected += p;
@@ -58,29 +51,24 @@ function addRegion(sums: Sums, probabilities: Float32Array, from: number, to: nu
     found++;
     overlap += p;
   }
-  sums.expected = expected;
-  sums.found = found;
-  sums.overlap = overlap;
-  sums.unsure = unsure;
+  return { expected, found, overlap, unsure };
 }
 
 /** Regions are sums of classes, and found where the largest class is one of theirs. */
 function sumsOfClasses(values: Float32Array, count: number): [Sums, Sums, Sums] {
   const [wt, tc, et] = [0, 1, 2].map((): Sums => ({ expected: 0, found: 0, overlap: 0, unsure: 0 })) as [Sums, Sums, Sums];
-  inStretches(count, (from, to) => {
-    for (let at = from; at < to; at++) {
-      const necrotic = values[at]!;
-      const edema = values[count + at]!;
-      const enhancing = values[2 * count + at]!;
-      const whole = necrotic + edema + enhancing;
-      if (whole === 0) continue;
-      const largest = Math.max(necrotic, edema, enhancing);
-      const tumour = largest > 1 - necrotic - edema - enhancing;
-      add(wt, whole, tumour);
-      add(tc, necrotic + enhancing, tumour && largest !== edema);
-      add(et, enhancing, tumour && largest === enhancing);
-    }
-  });
+  for (let at = 0; at < count; at++) {
+    const necrotic = values[at]!;
+    const edema = values[count + at]!;
+    const enhancing = values[2 * count + at]!;
+    const whole = necrotic + edema + enhancing;
+    if (whole === 0) continue;
+    const largest = Math.max(necrotic, edema, enhancing);
+    const tumour = largest > 1 - necrotic - edema - enhancing;
+    add(wt, whole, tumour);
+    add(tc, necrotic + enhancing, tumour && largest !== edema);
+    add(et, enhancing, tumour && largest === enhancing);
+  }
   return [wt, tc, et];
 }
 

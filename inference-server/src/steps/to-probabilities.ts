@@ -1,5 +1,4 @@
 import type { Manifest } from '../domain/manifest.ts';
-import { inStretches } from './stretches.ts';
 
 /** The channels that are kept of an answer: three regions, or three classes without the background. */
 export const KEPT_CHANNELS = 3;
@@ -25,20 +24,18 @@ function regionsOf(answer: Float32Array, { order, activation }: Extract<Manifest
   const count = inside.length;
   const [wt, tc, et] = [order.indexOf('wt') * count, order.indexOf('tc') * count, order.indexOf('et') * count];
   const logits = activation === 'logits';
-  inStretches(count, (from, to) => {
-    for (let at = from; at < to; at++) {
-      if (inside[at] !== 1) {
-        answer[at] = answer[count + at] = answer[2 * count + at] = 0;
-        continue;
-      }
-      const whole = answer[wt + at]!;
-      const core = answer[tc + at]!;
-      const enhancing = answer[et + at]!;
-      answer[at] = logits ? sigmoid(whole) : whole;
-      answer[count + at] = logits ? sigmoid(core) : core;
-      answer[2 * count + at] = logits ? sigmoid(enhancing) : enhancing;
+  for (let at = 0; at < count; at++) {
+    if (inside[at] !== 1) {
+      answer[at] = answer[count + at] = answer[2 * count + at] = 0;
+      continue;
     }
-  });
+    const whole = answer[wt + at]!;
+    const core = answer[tc + at]!;
+    const enhancing = answer[et + at]!;
+    answer[at] = logits ? sigmoid(whole) : whole;
+    answer[count + at] = logits ? sigmoid(core) : core;
+    answer[2 * count + at] = logits ? sigmoid(enhancing) : enhancing;
+  }
   return answer;
 }
 
@@ -49,36 +46,34 @@ function classesOf(answer: Float32Array, kept: Float32Array, { order, activation
   const count = inside.length;
   const names = Uint8Array.from(order, name => NAMES.indexOf(name));
   const logits = activation === 'logits';
-  inStretches(count, (start, end) => {
-    for (let at = start; at < end; at++) {
-      if (inside[at] !== 1) {
-        kept[at] = kept[count + at] = kept[2 * count + at] = 0;
-        continue;
-      }
-      let largest = 0;
-      if (logits) {
-        largest = -Infinity;
-        for (let c = 0, from = at; c < names.length; c++, from += count) if (answer[from]! > largest) largest = answer[from]!;
-      }
-      // Not an array of sums: stores and loads for each class took longer than the rest.
-      let necrotic = 0;
-      let edema = 0;
-      let enhancing = 0;
-      let background = 0;
-      for (let c = 0, from = at; c < names.length; c++, from += count) {
-        const p = logits ? expOfNegative(answer[from]! - largest) : answer[from]!;
-        const name = names[c];
-        if (name === 0) necrotic += p;
-        else if (name === 1) edema += p;
-        else if (name === 2) enhancing += p;
-        else background += p;
-      }
-      const scale = logits ? 1 / (necrotic + edema + enhancing + background) : 1;
-      kept[at] = necrotic * scale;
-      kept[count + at] = edema * scale;
-      kept[2 * count + at] = enhancing * scale;
+  for (let at = 0; at < count; at++) {
+    if (inside[at] !== 1) {
+      kept[at] = kept[count + at] = kept[2 * count + at] = 0;
+      continue;
     }
-  });
+    let largest = 0;
+    if (logits) {
+      largest = -Infinity;
+      for (let c = 0, from = at; c < names.length; c++, from += count) if (answer[from]! > largest) largest = answer[from]!;
+    }
+    // Not an array of sums: stores and loads for each class took longer than the rest.
+    let necrotic = 0;
+    let edema = 0;
+    let enhancing = 0;
+    let background = 0;
+    for (let c = 0, from = at; c < names.length; c++, from += count) {
+      const p = logits ? expOfNegative(answer[from]! - largest) : answer[from]!;
+      const name = names[c];
+      if (name === 0) necrotic += p;
+      else if (name === 1) edema += p;
+      else if (name === 2) enhancing += p;
+      else background += p;
+    }
+    const scale = logits ? 1 / (necrotic + edema + enhancing + background) : 1;
+    kept[at] = necrotic * scale;
+    kept[count + at] = edema * scale;
+    kept[2 * count + at] = enhancing * scale;
+  }
   return kept.subarray(0, KEPT_CHANNELS * count);
 }
 

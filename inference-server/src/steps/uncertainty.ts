@@ -4,9 +4,7 @@ import type { LabelMap } from '../domain/label-map.ts';
 import type { Manifest } from '../domain/manifest.ts';
 import type { TumourProbabilities } from '../domain/probabilities.ts';
 import { boxAround } from './crop-probabilities.ts';
-import { isEmpty } from './is-empty.ts';
 import { gridOfBox } from './model-grid.ts';
-import { inStretches } from './stretches.ts';
 import { toLabelMap } from './to-label-map.ts';
 
 /** Chance that a voxel is on the wrong side of the tumour's outline from which each level starts. */
@@ -58,8 +56,6 @@ export function uncertaintyOf(
     }
   }
   const { labels } = toLabelMap({ kind: 'regions', geometry: gridOfBox(geometry, low, size), values: regions }, reference, axes);
-  inStretches(labels.length, (from, to) => {
-    if (!isEmpty(labels.subarray(from, to))) for (let at = from; at < to; at++) labels[at] = LEVELS[labels[at]!]!;
-  });
+  for (let at = 0; at < labels.length; at++) if (labels[at] !== 0) labels[at] = LEVELS[labels[at]!]!;
   return { geometry: reference, labels };
 }
