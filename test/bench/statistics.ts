@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { DatabaseSync } from 'node:sqlite';
-import { constants, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import express from 'express';
@@ -30,8 +30,8 @@ import { aRun, fill, seeded } from './generated-runs.ts';
 const RUNS = Number(process.env.CEREBLOOM_BENCH_RUNS ?? 100_000);
 /** Runs in MLflow: paging through them is what the same answer costs there. */
 const MLFLOW_RUNS = 2000;
-const REQUESTS = 400;
-const WARM_UP = 40;
+const REQUESTS = 2000;
+const WARM_UP = 200;
 const RECORDINGS = 300;
 const ROUNDS = 3;
 const CHECKED_DAYS = 5;
@@ -111,8 +111,8 @@ interface Server {
   close(): Promise<void>;
 }
 
-/** Who asks is elsewhere in earnest, and takes no processor time from the server: of all its threads none comes first, and there are few. */
-const BELOW_NORMAL = ['-n', String(constants.priority.PRIORITY_BELOW_NORMAL), process.execPath, '--single-threaded-gc'];
+/** Who asks is elsewhere in earnest, and takes no processor time from the server: none of its threads runs while one of the server's can, and there are few. */
+const WHEN_IDLE = ['--idle', '0', process.execPath, '--single-threaded-gc'];
 
 /** The router behind authentication. The client is a process of its own, which also records a run before every tenth request and folds, as a worker does. */
 async function serve(db: Database, url: string): Promise<Server> {
@@ -134,7 +134,7 @@ async function serve(db: Database, url: string): Promise<Server> {
   await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve); });
   const { port } = server.address() as AddressInfo;
   const asked = JSON.stringify({ origin: `http://127.0.0.1:${port}/api/v1/mlops`, token, url, now: NOW });
-  const client = fork(join(import.meta.dirname, 'statistics-client.ts'), [asked], { execPath: 'nice', execArgv: [...BELOW_NORMAL, ...process.execArgv] });
+  const client = fork(join(import.meta.dirname, 'statistics-client.ts'), [asked], { execPath: 'chrt', execArgv: [...WHEN_IDLE, ...process.execArgv] });
   return {
     measure: paths => new Promise((resolve, reject) => {
       times.length = 0;
