@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { PassThrough, type Readable } from 'node:stream';
+import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { ByteWriter, parquetWriteRows } from 'hyparquet-writer';
 import type { RunFilter, RunRecord, RunRepository } from '../adapters/run-repository.ts';
 import { EXPORT_COLUMNS, type EXPORT_FORMATS, type ExportRow } from '../contract/run-export.ts';
@@ -62,7 +62,7 @@ function toParquet(pages: AsyncIterable<ExportRow[]>): Readable {
   const flush = async () => {
     const chunk = writer.getBytes().slice();
     writer.index = 0;
-    if (!file.write(chunk)) await Promise.race([once(file, 'drain'), once(file, 'close')]);
+    if (!file.write(chunk)) await drained(file);
     if (file.destroyed) throw new Error('Nobody reads the file any more');
   };
   Promise.resolve(parquetWriteRows({
@@ -71,6 +71,14 @@ function toParquet(pages: AsyncIterable<ExportRow[]>): Readable {
     rows: parquetRows(pages), rowGroupSize: ROWS_PER_GROUP,
   })).then(() => file.end(), (error: Error) => file.destroy(error));
   return file;
+}
+
+/** Until the stream takes more or is closed; which of them does not come is not listened for any longer. */
+async function drained(stream: Writable): Promise<void> {
+  const waiting = new AbortController();
+  const { signal } = waiting;
+  await Promise.race([once(stream, 'drain', { signal }), once(stream, 'close', { signal })]);
+  waiting.abort();
 }
 
 async function* parquetRows(pages: AsyncIterable<ExportRow[]>): AsyncGenerator<Record<string, unknown>> {

@@ -1,7 +1,10 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
 import { parquetReadObjects } from 'hyparquet';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openDatabase, type Database } from '../../../inference-server/src/adapters/database.ts';
-import { RunRepository } from '../../../inference-server/src/adapters/run-repository.ts';
+import { RunRepository, type RunRecord } from '../../../inference-server/src/adapters/run-repository.ts';
 import { exportRuns, type ExportFilter } from '../../../inference-server/src/flow/export-runs.ts';
 import { endARun } from '../../support/ended-runs.ts';
 import { nobodyListens } from '../../support/runs.ts';
@@ -57,6 +60,18 @@ describe('exporting runs', () => {
     const expected = await lines();
     expect(rows).toHaveLength(3);
     for (const [n, row] of rows.entries()) expect(JSON.parse(JSON.stringify(row))).toEqual(expected[n]);
+  });
+
+  it('writes Parquet of any length without waiting at more and more listeners', async () => {
+    const run = await endARun(runs);
+    const page = () => Array.from({ length: 500 }, (): RunRecord => ({ ...run, id: randomUUID() }));
+    const many = { ended: async function* () { for (let n = 0; n < 150; n++) yield page(); } } as unknown as RunRepository;
+    const stream = exportRuns(many, {}, 'parquet') as Readable;
+    const listeners: number[] = [];
+    stream.on('data', () => listeners.push(stream.listenerCount('close')));
+    await once(stream, 'end');
+    expect(listeners.length).toBeGreaterThan(10);
+    expect(Math.max(...listeners), listeners.join()).toBeLessThan(6);
   });
 
   it('gives a whole file where there is nothing', async () => {
