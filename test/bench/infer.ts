@@ -17,6 +17,8 @@ const FILES = { t1: 't1n', t1ce: 't1c', t2: 't2w', flair: 't2f' } as const;
 /** Everything besides the session's own `run`, as a part of it. */
 const LIMIT = 0.1;
 const ROUNDS = 3;
+/** `init_filters` of brats_mri_segmentation. */
+const BUNDLE_FILTERS = '16';
 
 /** Volumes to label map: what is spent besides the session's own `run`, against that run, in the same rounds. */
 export const bench: Bench = async () => {
@@ -45,12 +47,12 @@ export const bench: Bench = async () => {
   return results;
 };
 
-/** A SegResNet (random weights) that the peer exports: our tiles beside MONAI's sliding window with PyTorch, and beside all of its windows in ONNX Runtime. */
+/** A SegResNet as wide as MONAI's bundle has it, with random weights, that the peer exports: our tiles beside MONAI's sliding window with PyTorch, and beside all of its windows in ONNX Runtime. */
 async function besideMonai(volumes: StudyVolumes): Promise<BenchResult[]> {
   const folder = mkdtempSync(join(tmpdir(), 'cerebloom-segresnet-'));
   try {
     const file = join(folder, 'segresnet.onnx');
-    const ask = (engine: string) => askPeer('sliding_window.py', [engine, ...Object.values(FILES).map(name => join(sharedFolder, CASE, `${name}.nii.gz`)), '--features', '8', '--model', file]);
+    const ask = (engine: string) => askPeer('sliding_window.py', [engine, ...Object.values(FILES).map(name => join(sharedFolder, CASE, `${name}.nii.gz`)), '--features', BUNDLE_FILTERS, '--repeats', '1', '--model', file]);
     const raw = ask('onnx');
     const monai = raw && ask('monai');
     if (!raw || !monai) return [];
