@@ -52,7 +52,7 @@ async function besideMonai(volumes: StudyVolumes): Promise<BenchResult[]> {
   const folder = mkdtempSync(join(tmpdir(), 'cerebloom-segresnet-'));
   try {
     const file = join(folder, 'segresnet.onnx');
-    const ask = (engine: string) => askPeer('sliding_window.py', [engine, ...Object.values(FILES).map(name => join(sharedFolder, CASE, `${name}.nii.gz`)), '--features', BUNDLE_FILTERS, '--repeats', '1', '--model', file]);
+    const ask = (engine: string) => askPeer('sliding_window.py', [engine, ...Object.values(FILES).map(name => join(sharedFolder, CASE, `${name}.nii.gz`)), '--features', BUNDLE_FILTERS, '--model', file]);
     const raw = ask('onnx');
     const monai = raw && ask('monai');
     if (!raw || !monai) return [];
