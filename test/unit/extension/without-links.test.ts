@@ -13,7 +13,10 @@ function aViewer() {
   vi.stubGlobal('window', { cornerstoneTools: { SynchronizerManager: { getAllSynchronizers: () => [on, off] } } });
   return () => [on, off].map(link => !link.isDisabled());
 }
-afterEach(() => vi.unstubAllGlobals());
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.useRealTimers();
+});
 
 describe('linked viewports', () => {
   it('do not follow each other while something is laid over them, and do again afterwards, but for links that the reader switched off', async () => {
@@ -26,5 +29,12 @@ describe('linked viewports', () => {
     const linked = aViewer();
     await expect(withoutLinks(async () => { throw new Error('not shown'); })).rejects.toThrow('not shown');
     expect(linked()).toEqual([true, false]);
+  });
+  it('follow each other again where it takes long, before it ends', async () => {
+    vi.useFakeTimers();
+    const linked = aViewer();
+    const working = withoutLinks(() => new Promise<boolean[]>(resolve => setTimeout(() => resolve(linked()), 60_000)));
+    await vi.advanceTimersByTimeAsync(60_000);
+    await expect(working).resolves.toEqual([true, false]);
   });
 });
