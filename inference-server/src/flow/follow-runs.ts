@@ -18,7 +18,9 @@ interface Follower {
   readonly tell: (news: RunNews | undefined) => void;
 }
 
-const POLL_MS = 250;
+/** Time between two looks, ms: so much for every run that is followed, and no more than the second. One reader sees a result at once; hundreds cost no more looks. */
+const POLL_MS_PER_RUN = 50;
+const MOST_POLL_MS = 250;
 
 /**
  * Tells everyone who follows a run of its news. One look at the database per interval serves them all, however many
@@ -63,7 +65,7 @@ export class RunFollowers {
       const woken = new Promise<void>(resolve => { this.#wake = resolve; });
       await this.#tellAll().catch((error: unknown) => this.#log.error({ err: error }, 'the events of runs can\'t be read; they are read again'));
       const pause = new AbortController();
-      await Promise.race([woken, delay(POLL_MS, undefined, { signal: pause.signal }).catch(() => undefined)]);
+      await Promise.race([woken, delay(Math.min(MOST_POLL_MS, POLL_MS_PER_RUN * this.#followers.size), undefined, { signal: pause.signal }).catch(() => undefined)]);
       pause.abort();
     }
     this.#looking = undefined;
